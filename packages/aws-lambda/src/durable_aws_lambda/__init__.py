@@ -1,0 +1,1 @@
+"""Durable asyncio workflows on AWS Lambda durable functions."""

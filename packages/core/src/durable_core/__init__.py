@@ -1,0 +1,1 @@
+"""Write plain asyncio; it survives crashes, waits for a year, and replays exactly: the replay core."""

@@ -1,0 +1,1 @@
+"""Runnable, tested durable workflows."""

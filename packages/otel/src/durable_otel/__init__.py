@@ -1,0 +1,1 @@
+"""OpenTelemetry spans and metrics per durable operation, right across replay."""

@@ -1,0 +1,1 @@
+"""Test kit, local engine and the durable command for durable asyncio workflows."""
