@@ -1,0 +1,1 @@
+"""Where executions are kept: memory, or a SQLite file."""
