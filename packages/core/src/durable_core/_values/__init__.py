@@ -1,0 +1,1 @@
+"""Retry, jitter, serdes, errors, durations, hook data: they know nothing of the rest."""
