@@ -1,0 +1,118 @@
+"""Shape checks: lengths, ranges and patterns, looked at before any meaning (service 1.0, 1.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from durable_core import lowlevel
+from durable_testing.model.errors import ErrorCode, ServiceError
+from durable_testing.model.tokens import MAX_TOKEN_LENGTH, OPAQUE_PATTERN
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterator
+
+    from durable_core.lowlevel import CheckpointRequest, OperationUpdate
+
+MAX_LENGTH: Final = 6_291_456
+"""Longest payload of any kind (service 1.1)."""
+MAX_ITEMS: Final = 1000
+DEFAULT_ITEMS: Final = 100
+_MAX_CLIENT_TOKEN: Final = 64
+
+
+class Violation(NamedTuple):
+    """A member that does not satisfy a constraint; a sensitive one has no value."""
+
+    path: str
+    constraint: str
+    value: object | None = None
+
+    def __str__(self) -> str:
+        subject = "Value" if self.value is None else f"Value '{self.value}'"
+        return f"{subject} at '{self.path}' failed to satisfy constraint: {self.constraint}"
+
+
+def shape_error(*violations: Violation) -> ServiceError:
+    """Return the `ValidationException` that names all violations."""
+    count = len(violations)
+    noun = "error" if count == 1 else "errors"
+    listed = "; ".join(map(str, violations))
+    return ServiceError(ErrorCode.VALIDATION, f"{count} validation {noun} detected: {listed}")
+
+
+def pattern_violation(path: str, value: str, pattern: re.Pattern[str]) -> Violation:
+    """Say that a value does not match."""
+    return Violation(
+        path, f"Member must satisfy regular expression pattern: {pattern.pattern}", value
+    )
+
+
+def too_long(path: str, limit: int) -> Violation:
+    """Say that a sensitive value is too long."""
+    return Violation(path, f"Member must have length less than or equal to {limit}")
+
+
+def out_of_range(path: str, value: int, low: int, high: int) -> Violation:
+    """Say that a number is too small or too large."""
+    if value < low:
+        return Violation(path, f"Member must have value greater than or equal to {low}", value)
+    return Violation(path, f"Member must have value less than or equal to {high}", value)
+
+
+def check_checkpoint(request: CheckpointRequest) -> None:
+    """Refuse a request that does not have the shape of one."""
+    token = request.checkpoint_token
+    if not OPAQUE_PATTERN.fullmatch(token) or len(token) > MAX_TOKEN_LENGTH:
+        raise shape_error(pattern_violation("checkpointToken", token, OPAQUE_PATTERN))
+    client_token = request.client_token
+    if not client_token.isascii() or len(client_token) > _MAX_CLIENT_TOKEN:
+        raise shape_error(too_long("clientToken", _MAX_CLIENT_TOKEN))
+    violations = [
+        violation
+        for number, update in enumerate(request.updates, 1)
+        for violation in _violations(update, number)
+    ]
+    if violations:
+        raise shape_error(*violations)
+
+
+def page_size(max_items: int | None) -> int:
+    """Return how many items a page holds; 0 and None mean the default."""
+    if max_items is not None and not 0 <= max_items <= MAX_ITEMS:
+        raise shape_error(out_of_range("maxItems", max_items, 0, MAX_ITEMS))
+    return max_items or DEFAULT_ITEMS
+
+
+def _violations(update: OperationUpdate, number: int) -> Iterator[Violation]:
+    path = f"updates.{number}.member"
+    for member, value, pattern in (
+        ("id", update.id, lowlevel.OPERATION_ID_PATTERN),
+        ("parentId", update.parent_id, lowlevel.OPERATION_ID_PATTERN),
+        ("name", update.name, lowlevel.OPERATION_NAME_PATTERN),
+        ("subType", update.subtype, lowlevel.SUBTYPE_PATTERN),
+        (
+            "chainedInvokeOptions.functionName",
+            update.function_name,
+            lowlevel.FUNCTION_NAME_PATTERN,
+        ),
+    ):
+        if value is not None and not pattern.fullmatch(value):
+            yield pattern_violation(f"{path}.{member}", value, pattern)
+    if update.payload is not None and len(update.payload) > MAX_LENGTH:
+        yield too_long(f"{path}.payload", MAX_LENGTH)
+    longest = lowlevel.MAX_DELAY_SECONDS
+    longest_callback = lowlevel.MAX_CALLBACK_TIMEOUT_SECONDS
+    for member, seconds, low, high in (
+        ("stepOptions.nextAttemptDelaySeconds", update.next_attempt_delay_seconds, 1, longest),
+        ("waitOptions.waitSeconds", update.wait_seconds, 1, longest),
+        ("callbackOptions.timeoutSeconds", update.timeout_seconds, 0, longest_callback),
+        (
+            "callbackOptions.heartbeatTimeoutSeconds",
+            update.heartbeat_timeout_seconds,
+            0,
+            longest_callback,
+        ),
+    ):
+        if seconds is not None and not low <= seconds <= high:
+            yield out_of_range(f"{path}.{member}", seconds, low, high)

@@ -1,0 +1,133 @@
+"""What the machine holds, and what it owes its host: effects and changed executions."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from durable_core.lowlevel import ExecutionStatus as Status
+from durable_testing.model.effects import Invoke
+from durable_testing.model.errors import not_found
+from durable_testing.model.execution import Execution, Timer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from durable_testing.model.config import FunctionConfig, ServiceConfig
+    from durable_testing.model.effects import Effect
+
+
+class ServiceState:
+    """The state of a `ServiceModel`; the modules beside it are its verbs."""
+
+    __slots__ = (
+        "callbacks",
+        "changed",
+        "closed_children",
+        "config",
+        "deleted",
+        "effects",
+        "executions",
+        "expiries",
+        "functions",
+        "names",
+        "new_id",
+        "timer_number",
+        "wakeups",
+    )
+
+    def __init__(self, config: ServiceConfig, new_id: Callable[[], str]) -> None:
+        self.config = config
+        self.new_id = new_id
+        self.functions: dict[str, FunctionConfig] = {}
+        self.executions: dict[str, Execution] = {}
+        self.names: dict[tuple[str, str], str] = {}
+        self.callbacks: dict[str, tuple[str, str]] = {}
+        self.effects: list[Effect] = []
+        self.changed: dict[str, Execution] = {}
+        self.deleted: list[str] = []
+        self.closed_children: list[Execution] = []
+        self.timer_number = 0
+        self.wakeups: list[tuple[int, str]] = []
+        self.expiries: list[tuple[int, str]] = []
+
+    def execution(self, execution_arn: str) -> Execution:
+        """Return the execution, or refuse as the service does."""
+        execution = self.executions.get(execution_arn)
+        if execution is None:
+            raise not_found("Durable Execution does not exist")
+        return execution
+
+    def add(self, execution: Execution) -> None:
+        """Take in an execution, new or from a store."""
+        self.executions[execution.arn] = execution
+        self.names[execution.function_name, execution.name] = execution.arn
+        for operation in execution.records.values():
+            if operation.callback_id is not None:
+                self.callbacks[operation.callback_id] = (execution.arn, operation.id)
+
+    def remove(self, execution: Execution) -> None:
+        """Forget an execution; its name is free again."""
+        del self.executions[execution.arn]
+        del self.names[execution.function_name, execution.name]
+        for operation in execution.records.values():
+            if operation.callback_id is not None:
+                self.callbacks.pop(operation.callback_id, None)
+
+    def mark(self, execution: Execution) -> None:
+        """Take note that an execution has something to store."""
+        self.changed[execution.arn] = execution
+
+    def wake(self, execution: Execution) -> None:
+        """Ask for an invocation, unless one runs, is asked for, or waits for its backoff."""
+        if (
+            execution.status is Status.RUNNING
+            and execution.invocation_id is None
+            and execution.retry_at_ms is None
+            and not execution.is_invocation_due
+        ):
+            execution.is_invocation_due = True
+            execution.owes_invocation = False
+            self.effects.append(Invoke(execution.arn, execution.function_name, execution.version))
+
+    def arm(self, execution: Execution, due_ms: int, operation_id: str = "") -> None:
+        """Set a timer; it is void when its operation is no longer due at that time."""
+        self.timer_number += 1
+        timers = execution.timers
+        if not timers or due_ms < timers[0].due_ms:
+            heappush(self.wakeups, (due_ms, execution.arn))
+        heappush(timers, Timer(due_ms, self.timer_number, operation_id))
+
+    def next_wakeup(self) -> tuple[int, Execution] | None:
+        """Return the execution with the earliest valid timer."""
+        wakeups = self.wakeups
+        while wakeups:
+            due_ms, arn = wakeups[0]
+            execution = self.executions.get(arn)
+            timer = None if execution is None else next_timer(execution)
+            if execution is not None and timer is not None and timer.due_ms == due_ms:
+                return due_ms, execution
+            heappop(wakeups)
+            if timer is not None and timer.due_ms > due_ms:
+                heappush(wakeups, (timer.due_ms, arn))
+        return None
+
+
+def next_timer(execution: Execution) -> Timer | None:
+    """Return the earliest timer that still means something."""
+    timers = execution.timers
+    while timers:
+        timer = timers[0]
+        if is_valid(execution, timer):
+            return timer
+        heappop(timers)
+    return None
+
+
+def is_valid(execution: Execution, timer: Timer) -> bool:
+    """Whether what the timer was set for is still due at that time."""
+    if not execution.is_open:
+        return False
+    if timer.operation_id:
+        return execution.due_of(timer.operation_id) == timer.due_ms
+    return timer.due_ms in (execution.timeout_at_ms, execution.retry_at_ms)
