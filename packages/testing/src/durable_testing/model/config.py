@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from durable_core import lowlevel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DAY_MS: Final = 86_400_000
 MAX_EXECUTION_DAYS: Final = 366
@@ -55,7 +57,7 @@ class ServiceConfig:
     """The service's limits and schedules (service 10.5); sizes are UTF-8 bytes.
 
     Attributes:
-        max_operations: Billed operations of one execution; the start, retries and re-invocations count.
+        max_operations: Billed operations of one execution; start, retries, re-invocations count.
         max_storage_bytes: Payload and error bytes written by one execution.
         max_payload_bytes: Result of a step, wait, callback or context.
         max_error_bytes: An error object as compact JSON.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from durable_core.lowlevel import ExecutionStatus
+if TYPE_CHECKING:
+    from durable_core.lowlevel import ExecutionStatus
 
 
 class Invoke(NamedTuple):

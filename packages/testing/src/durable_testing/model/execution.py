@@ -25,7 +25,7 @@ _AWAITED = (OperationType.WAIT, OperationType.CALLBACK, OperationType.CHAINED_IN
 
 
 class CallbackDeadlines(NamedTuple):
-    """When an open callback times out; the earlier of the two, the timeout when both come at once."""
+    """When an open callback times out: the earlier of the two, the timeout on a tie."""
 
     timeout_at_ms: int | None = None
     heartbeat_seconds: int | None = None
@@ -73,14 +73,15 @@ class Execution:
 
     __slots__ = (
         "arn", "billed_operations", "bytes_written", "callbacks", "dispatches", "ended_at_ms",
-        "error", "events", "failures", "function_name", "handler_seen", "id", "invocation_began_ms",
-        "invocation_id", "invocations", "is_invocation_due", "is_superseded", "is_timeout_paused",
-        "last_stamp_ms", "mode", "name", "order", "owes_invocation", "parent_arn", "parent_operation_id", "pause_reason",
-        "pause_requested_ms", "pause_token", "pending", "records", "replayable", "reported_ms", "result",
-        "resume_token", "retention_days", "retry_at_ms", "saved_events", "seen_at_build", "sequence",
-        "started_at_ms", "status", "strikes", "tenant_id", "timeout_at_ms", "timeout_left_ms",
-        "timeout_seconds", "timers", "token", "token_number", "touch", "touched", "trace_header",
-        "unsaved", "unseen", "version",
+        "error", "events", "failures", "function_name", "handler_seen", "id",
+        "invocation_began_ms", "invocation_id", "invocations", "is_invocation_due",
+        "is_superseded", "is_timeout_paused", "last_stamp_ms", "mode", "name", "order",
+        "owes_invocation", "parent_arn", "parent_operation_id", "pause_reason",
+        "pause_requested_ms", "pause_token", "pending", "records", "replayable", "reported_ms",
+        "result", "resume_token", "retention_days", "retry_at_ms", "saved_events",
+        "seen_at_build", "sequence", "started_at_ms", "status", "strikes", "tenant_id",
+        "timeout_at_ms", "timeout_left_ms", "timeout_seconds", "timers", "token", "token_number",
+        "touch", "touched", "trace_header", "unsaved", "unseen", "version",
     )  # fmt: skip
 
     def __init__(self, arn: str, execution_id: str, name: str, function_name: str) -> None:

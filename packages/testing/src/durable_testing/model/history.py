@@ -42,6 +42,9 @@ class EventType(StrEnum):
     INVOCATION_COMPLETED = "InvocationCompleted"
 
 
+NO_DETAILS: Details = {}
+
+
 class HistoryEvent(NamedTuple):
     """One event; `details` has the wire's member names, its timestamps in milliseconds."""
 
@@ -53,10 +56,9 @@ class HistoryEvent(NamedTuple):
     name: str | None = None
     subtype: str | None = None
     parent_id: str | None = None
-    details: Details = {}
+    details: Details = NO_DETAILS
 
 
-NO_DETAILS: Details = {}
 _TIMESTAMPS = frozenset(
     {
         "ScheduledEndTimestamp",
@@ -97,9 +99,8 @@ def event_to_wire(
         "EventTimestamp": at(event.at_ms),
     }
     identity = (event.operation_id, event.name, event.subtype, event.parent_id)
-    for key, value in zip(("Id", "Name", "SubType", "ParentId"), identity, strict=True):
-        if value is not None:
-            wire[key] = value
+    named = zip(("Id", "Name", "SubType", "ParentId"), identity, strict=True)
+    wire |= {key: value for key, value in named if value is not None}
     wire[f"{event.type}Details"] = {
         key: _member(key, value, at, include_data=include_data)
         for key, value in event.details.items()

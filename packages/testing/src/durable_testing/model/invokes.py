@@ -56,7 +56,7 @@ def start_invoke(
             trace_header=update.trace_header or execution.trace_header,
         )
         parent = (execution.arn, operation.id)
-        child = open_execution(state, function, version, request, stamp, parent)
+        child = open_execution(state, function, version, request, stamp, parent=parent)
         details["DurableExecutionArn"] = child.arn
     else:
         dispatch = ChainedInvoke(
@@ -78,6 +78,7 @@ def complete_invoke(
     execution_arn: str,
     operation_id: str,
     now_ms: int,
+    *,
     result: str | bytes | None,
     error: ErrorObject | None,
 ) -> None:
@@ -90,7 +91,7 @@ def complete_invoke(
         result, error = _checked_output(state, result)
     trigger = Event.COMPLETE if error is None else Event.FAIL
     text = None if isinstance(result, bytes) else result
-    _settle(state, execution, operation_id, trigger, now_ms, text, error)
+    _settle(state, execution, operation_id, trigger, now_ms, result=text, error=error)
 
 
 def report_children(state: ServiceState) -> None:
@@ -107,7 +108,15 @@ def report_children(state: ServiceState) -> None:
             error = ErrorObject(message, "ChainedInvoke.Timeout")
         trigger = _OUTCOMES[child.status]
         operation_id = child.parent_operation_id
-        _settle(state, parent, operation_id, trigger, child.ended_at_ms, child.result, error)
+        _settle(
+            state,
+            parent,
+            operation_id,
+            trigger,
+            child.ended_at_ms,
+            result=child.result,
+            error=error,
+        )
 
 
 def _settle(
@@ -116,6 +125,7 @@ def _settle(
     operation_id: str,
     trigger: Event,
     at_ms: int,
+    *,
     result: str | None,
     error: ErrorObject | None,
 ) -> None:

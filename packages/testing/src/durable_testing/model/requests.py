@@ -5,14 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from durable_core.lowlevel import ErrorObject, ExecutionStatus, InvocationInput
-
 if TYPE_CHECKING:
+    from durable_core.lowlevel import ErrorObject, ExecutionStatus, InvocationInput
     from durable_testing.model.history import HistoryEvent
 
 
 class StartMode(StrEnum):
-    """Who starts an execution; decides which front-door rules hold and how large a result may be."""
+    """Who starts an execution: decides its front-door rules and how large a result may be."""
 
     EMBEDDED = "EMBEDDED"
     """A local engine: no qualifier needed, no 15-minute rule, results up to 6 MB."""
@@ -121,7 +120,7 @@ class ExecutionPage(NamedTuple):
 
 
 class HistoryQuery(NamedTuple):
-    """The options of `GetDurableExecutionHistory` (service 1.6); data is left out by `event_to_wire`."""
+    """The options of `GetDurableExecutionHistory`; `event_to_wire` leaves the data out."""
 
     newest_first: bool = False
     """The wire's `ReverseOrder`."""

@@ -74,8 +74,8 @@ class ServiceModel:
     """All executions of one service.
 
     Time never comes from a clock but as `now_ms`; ids come from `new_id` (unique,
-    `[A-Za-z0-9_-]{1,64}`). After every call, refused or not, the caller takes the effects and acts on
-    them. Refusals raise `ServiceError`.
+    `[A-Za-z0-9_-]{1,64}`). After every call, refused or not, the caller takes the effects and acts
+    on them. Refusals raise `ServiceError`.
     """
 
     __slots__ = ("state",)
@@ -144,7 +144,9 @@ class ServiceModel:
         max_items: int | None = None,
     ) -> StatePage:
         """Return a page of records in start order."""
-        return read_state(self.state, execution_arn, checkpoint_token, now_ms, marker, max_items)
+        return read_state(
+            self.state, execution_arn, checkpoint_token, now_ms, marker=marker, max_items=max_items
+        )
 
     def get_execution(self, execution_arn: str) -> ExecutionDescription:
         """Describe an execution."""
@@ -226,7 +228,7 @@ class ServiceModel:
         error: ErrorObject | None = None,
     ) -> None:
         """Take the outcome of a plain function."""
-        complete_invoke(self.state, execution_arn, operation_id, now_ms, result, error)
+        complete_invoke(self.state, execution_arn, operation_id, now_ms, result=result, error=error)
 
     @_entry
     def fire_due(self, now_ms: int) -> None:

@@ -43,6 +43,7 @@ def open_execution(
     version: str,
     request: StartRequest,
     at_ms: int,
+    *,
     parent: tuple[str, str] | None = None,
 ) -> Execution:
     """Begin an execution; `parent` is the chained invoke (ARN, operation id) that waits for it."""

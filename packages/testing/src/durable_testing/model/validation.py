@@ -132,7 +132,7 @@ def _check_parent(
 
 
 def _check_consistency(known: Operation | OperationUpdate, update: OperationUpdate) -> None:
-    """Refuse an update of an operation that is recorded as another; what is left out is not said."""
+    """Refuse an update that contradicts the record; what it leaves out is not compared."""
     if update.type is not known.type:
         raise invalid_parameter("Inconsistent operation type.")
     if update.subtype is not None and update.subtype != known.subtype:
