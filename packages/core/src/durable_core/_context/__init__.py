@@ -1,0 +1,1 @@
+"""What users hold: the contexts, the logger, the deterministic helpers."""

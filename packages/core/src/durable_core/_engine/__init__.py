@@ -1,0 +1,1 @@
+"""One execution: claims ids, starts operations, decides done, failed or suspended."""

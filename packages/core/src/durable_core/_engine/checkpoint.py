@@ -1,0 +1,92 @@
+"""The outgoing queue: order, limits, who waits for what (architecture, "Checkpoints")."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from durable_core._protocol.limits import MAX_BATCH_BYTES, MAX_BATCH_UPDATES, utf8_size
+from durable_core._protocol.records import OperationAction, OperationUpdate
+
+_OVERHEAD_BYTES = 320
+"""What an update takes beside its payload and error: ids, enums, punctuation."""
+
+
+def _json_size(text: str) -> int:
+    """Bytes of `text` as a JSON string, near enough for the batch limit."""
+    return utf8_size(text) + text.count('"') + text.count("\\")
+
+
+def size_of(update: OperationUpdate) -> int:
+    """Bytes the update takes in a request, near enough for the batch limit."""
+    size = _OVERHEAD_BYTES
+    if update.payload is not None:
+        size += _json_size(update.payload)
+    if update.error is not None:
+        error = update.error
+        size += sum(_json_size(text) for text in (error.message, error.data) if text is not None)
+        size += sum(_json_size(line) for line in error.stack_trace or ())
+    return size
+
+
+class Batch(NamedTuple):
+    """The updates of one checkpoint call."""
+
+    updates: tuple[OperationUpdate, ...]
+    size_bytes: int
+
+
+class CheckpointQueue:
+    """Updates in the order they become durable."""
+
+    __slots__ = ("_awaited_until", "_pending", "_taken")
+
+    def __init__(self) -> None:
+        self._pending: deque[tuple[OperationUpdate, int]] = deque()
+        self._taken = 0
+        self._awaited_until = 0
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for an update that is still here."""
+        return self._awaited_until > self._taken
+
+    def add(self, update: OperationUpdate) -> None:
+        """Queue an update nobody waits for."""
+        self._pending.append((update, size_of(update)))
+
+    def add_and_wait(self, update: OperationUpdate) -> None:
+        """Queue an update somebody waits for: it is flushed as soon as the loop is idle."""
+        self._pending.append((update, size_of(update)))
+        self._awaited_until = self._taken + len(self._pending)
+
+    def take(self) -> Batch:
+        """The next batch: at most 250 updates and 750 KB, at least one update."""
+        pending = self._pending
+        updates: list[OperationUpdate] = []
+        size = 0
+        while pending and len(updates) < MAX_BATCH_UPDATES:
+            update, update_size = pending[0]
+            if updates and (size + update_size > MAX_BATCH_BYTES or _must_wait(update, updates)):
+                break
+            pending.popleft()
+            updates.append(update)
+            size += update_size
+        self._taken += len(updates)
+        return Batch(tuple(updates), size)
+
+
+def _must_wait(update: OperationUpdate, updates: list[OperationUpdate]) -> bool:
+    """Whether the update may not share a call with the START of its own WAIT (service 3.1)."""
+    return update.action is OperationAction.CANCEL and any(
+        earlier.id == update.id for earlier in updates
+    )
+
+
+def without_cancels(batch: Batch) -> Batch:
+    """The batch without its CANCELs, for when the service found a timer had just ended."""
+    kept = tuple(u for u in batch.updates if u.action is not OperationAction.CANCEL)
+    return Batch(kept, batch.size_bytes)

@@ -1,0 +1,383 @@
+"""One execution in one invocation: claims, starts, delivers, and decides how it ends.
+
+The engine returns, the host acts: nothing here performs I/O, reads a clock or starts a thread.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from durable_core._engine.checkpoint import CheckpointQueue
+from durable_core._engine.deliveries import Deliveries
+from durable_core._engine.diagnosis import deadlock
+from durable_core._engine.loop import WorkflowLoop
+from durable_core._engine.observers import Observers
+from durable_core._engine.scope import CURRENT_SCOPE, ContextBody, OutsideScope, Scope
+from durable_core._engine.timer import TimerWait
+from durable_core._journal.divergence import mismatch, unclaimed
+from durable_core._journal.ids import operation_id as hashed
+from durable_core._journal.journal import Identity, Journal, is_settled
+from durable_core._values.errors import CheckpointError, ContextScopeError, DurableError
+from durable_core._values.instrument import SuspendedOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from durable_core._engine.attempt import Attempt
+    from durable_core._engine.checkpoint import Batch
+    from durable_core._engine.operation import ClaimedOperation
+    from durable_core._protocol.records import InvocationInput, Operation
+    from durable_core._values.instrument import Hooks
+
+
+class Outcome(NamedTuple):
+    """How the handler ended."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+class Engine:
+    """One execution in one invocation.
+
+    Attributes:
+        now_ms: Journal time: the latest end delivered, at first the execution's start.
+        host_now_ms: The host's clock at the latest turn; never shown to workflow code.
+        open_count: Recorded operations that are claimed and not delivered.
+        unobserved: Handles that nobody has awaited.
+        outcome: How the handler ended, once it has.
+        failure: What ends the execution whatever the workflow does.
+        running_outside: Attempts and unrecorded calls that were asked for and have not ended.
+    """
+
+    def __init__(
+        self,
+        invocation: InvocationInput,
+        operations: Iterable[Operation],
+        hooks: Hooks,
+        *,
+        random: Callable[[], float],
+        on_exception: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.journal = Journal(operations)
+        self.execution_arn = invocation.execution_arn
+        self.updated_ids = invocation.updated_operation_ids
+        execution = self.journal.execution
+        self.now_ms = execution.started_at_ms if execution is not None else 0
+        self.host_now_ms = self.now_ms
+        self.observers = Observers(self, hooks)
+        self.random = random
+        self.loop = WorkflowLoop(self, on_exception)
+        self.queue = CheckpointQueue()
+        self.open_count = 0
+        self.unobserved: dict[ClaimedOperation[Any], None] = {}
+        self.outcome: Outcome | None = None
+        self.failure: DurableError | None = None
+        self.is_discarding = False
+        self.running_outside = 0
+        self.root = ContextBody(self, None)
+        self._claimed: dict[str, ClaimedOperation[Any]] = {}
+        self._deliveries = Deliveries()
+        self._requested: list[Attempt] = []
+        self._withdrawn: list[Attempt] = []
+        self._due: list[tuple[int, int, ClaimedOperation[Any]]] = []
+        self._next_sequence = len(self.journal.records)
+
+    # Turns
+
+    def begin(self, handler: Callable[[], Awaitable[Any]]) -> None:
+        """Start the handler; it runs in the next turn."""
+        self.root.task = self.loop.spawn(self._run(handler), Scope(self.root, ""), name="handler")
+
+    async def _run(self, handler: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            value = await handler()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the execution
+            self._end(Outcome(error=error))
+        else:
+            self._end(Outcome(value))
+
+    def _end(self, outcome: Outcome) -> None:
+        if self.is_discarding:
+            return
+        error = outcome.error
+        how = "returned" if error is None else f"raised {error!r}"
+        self.check_all_claimed(None, "the handler", how, error)
+        self.root.is_closed = True
+        self.outcome = outcome
+
+    def check_all_claimed(
+        self, parent_id: str | None, where: str, how: str, cause: BaseException | None
+    ) -> None:
+        """Fail the execution if a body ends while records of its operations are unclaimed."""
+        if self.journal.unclaimed(parent_id) > 0 and self.failure is None:
+            self.failure = unclaimed(self.journal, parent_id, where, how)
+            self.failure.__cause__ = cause
+
+    def advance(self, now_ms: int) -> None:
+        """Run the workflow until it is idle and everything known has been delivered."""
+        self.host_now_ms = now_ms
+        entered = self.loop.enter()
+        try:
+            while True:
+                self.loop.run_until_idle()
+                if self.outcome is not None or self.failure is not None:
+                    return
+                following = self._deliveries.pop()
+                if following is None:
+                    return
+                self._deliver(*following)
+        finally:
+            self.loop.leave(entered)
+
+    def discard(self) -> None:
+        """End the workflow's tasks; from now on nothing starts and nothing is sent."""
+        self.is_discarding = True
+        entered = self.loop.enter()
+        try:
+            self.loop.discard()
+        finally:
+            self.loop.leave(entered)
+
+    # Claims
+
+    def open(self, operation: ClaimedOperation[Any], scope: Scope) -> None:
+        """Claim the operation's id in `scope`, and start it or take it up where it stands."""
+        self.open_at(operation, scope.next_path())
+
+    def open_at(self, operation: ClaimedOperation[Any], path: str) -> None:
+        """Claim the operation at `path`, and start it or take it up where it stands."""
+        self._check_open(operation)
+        operation.operation_id = operation_id = hashed(path)
+        body = operation.body
+        body.operations[operation] = None
+        if operation.is_virtual:
+            operation.start()
+            return
+        record = self.journal.claim(operation_id)
+        self.open_count += 1
+        self._claimed[operation_id] = operation
+        self.unobserved[operation] = None
+        if record is None:
+            operation.sequence = self._next_sequence
+            self._next_sequence += 1
+            self.observers.started(operation, None)
+            operation.start()
+            return
+        if (
+            record.name != operation.name
+            or record.subtype != operation.subtype
+            or record.type is not operation.type
+            or record.parent_id != body.parent_id
+        ):
+            identity = Identity(
+                operation.type, operation.subtype, operation.name, body.parent_id
+            )
+            self.failure = mismatch(record, identity, path, operation.site)
+            raise self.failure
+        operation.record = record
+        if is_settled(record):
+            operation.settled_before(record)
+            self._deliveries.add(operation, record.ended_at_ms or record.started_at_ms)
+        else:
+            self.observers.started(operation, record)
+            operation.resume(record)
+
+    def _check_open(self, operation: ClaimedOperation[Any]) -> None:
+        if self.is_discarding:
+            raise GeneratorExit
+        if self.failure is not None:
+            raise self.failure
+        if operation.body.is_closed:
+            where = f"context {operation.body.name!r}" if operation.body.name else "the handler"
+            raise ContextScopeError(
+                f"{operation.subtype} was called in {where}, which has already ended "
+                f"({operation.site}): await what a body starts before it returns."
+            )
+
+    def has_record(self, path: str) -> bool:
+        """Whether the journal holds a record of the operation at `path`."""
+        return hashed(path) in self.journal.records
+
+    def sequence_of(self, operation_id: str) -> int:
+        """Where a loaded record stands in start order."""
+        return self.journal.sequence(operation_id)
+
+    # Deliveries
+
+    def deliver_if_next(self, operation: ClaimedOperation[Any]) -> None:
+        """Deliver without a loop turn when nothing else could come before (sequential replay)."""
+        if self.loop.has_ready or self.failure is not None:
+            return
+        key_ms = self._deliveries.pop_if_only(operation)
+        if key_ms is not None:
+            self._deliver(operation, key_ms)
+
+    def deliver_later(self, operation: ClaimedOperation[Any], key_ms: int) -> None:
+        """Deliver the operation when its key comes."""
+        self._deliveries.add(operation, key_ms)
+
+    def _deliver(self, operation: ClaimedOperation[Any], key_ms: int) -> None:
+        if key_ms > self.now_ms:
+            self.now_ms = key_ms
+        operation.deliver()
+
+    def forget(self, operation: ClaimedOperation[Any]) -> None:
+        """The operation is delivered or dropped: it is open no longer."""
+        if operation.body.operations.pop(operation, operation) is None and not operation.is_virtual:
+            self.open_count -= 1
+
+    def close_body(self, body: ContextBody) -> None:
+        """End a body: what is still open in it sends nothing more and is never delivered."""
+        body.is_closed = True
+        for operation in list(body.operations):
+            self.drop(operation)
+
+    def drop(self, operation: ClaimedOperation[Any]) -> None:
+        """Nobody wants the outcome any more."""
+        operation.is_dropped = True
+        self.unobserved.pop(operation, None)
+        self.forget(operation)
+        operation.abandon()
+
+    # The service's answers
+
+    def acknowledge(self, operations: Iterable[Operation]) -> None:
+        """Take in what a checkpoint response reported; `advance` delivers it."""
+        self.observers.changed(operations)
+        for record in operations:
+            self.journal.report(record)
+            operation = self._claimed.get(record.id)
+            if operation is None:
+                continue
+            operation.record = record
+            if is_settled(record):
+                self._settled(operation, record)
+            elif not operation.is_dropped:
+                operation.changed(record)
+
+    def _settled(self, operation: ClaimedOperation[Any], record: Operation) -> None:
+        del self._claimed[record.id]
+        if operation.is_dropped:
+            return
+        if operation.is_pending:
+            self._deliveries.add(operation, record.ended_at_ms or record.started_at_ms)
+        else:
+            self.observers.ended(operation, record)
+
+    def expect_acknowledged(self, batch: Batch) -> None:
+        """Check that the service reported every operation it took an update of.
+
+        Raises:
+            CheckpointError: It did not; what was recorded is not known, so it is retryable.
+        """
+        for update in batch.updates:
+            operation = self._claimed.get(update.id)
+            if operation is not None and operation.record is None and not operation.is_dropped:
+                raise CheckpointError(
+                    f"the service took {update.action} of {update.subtype} {update.name!r} "
+                    f"({update.id}) but did not report the operation",
+                    is_retryable=True,
+                )
+
+    def rename(self, operation: ClaimedOperation[Any], operation_id: str) -> None:
+        """Let `operation` stand for a claimed id from now on (a callback's result)."""
+        operation.operation_id = operation_id
+        self._claimed[operation_id] = operation
+        self.open_count += 1
+        operation.body.operations[operation] = None
+        self.unobserved[operation] = None
+
+    # What the host runs
+
+    def request(self, attempt: Attempt) -> None:
+        """Ask the host to run an attempt once the workflow is idle."""
+        self._requested.append(attempt)
+        self.running_outside += 1
+
+    def withdraw(self, attempt: Attempt) -> None:
+        """Ask the host to stop an attempt, or not to start it."""
+        if not attempt.is_withdrawn:
+            attempt.is_withdrawn = True
+            self.running_outside -= 1
+            self._withdrawn.append(attempt)
+
+    def take_attempts(self) -> list[Attempt]:
+        """Attempts to run now; those withdrawn meanwhile are left out."""
+        if not self._requested:
+            return []
+        requested, self._requested = self._requested, []
+        return [attempt for attempt in requested if not attempt.is_withdrawn]
+
+    def take_withdrawn(self) -> list[Attempt]:
+        """Attempts to cancel."""
+        withdrawn, self._withdrawn = self._withdrawn, []
+        return withdrawn
+
+    def attempt_returned(self, attempt: Attempt, value: Any) -> None:
+        """Take an attempt's value in, unless it came too late."""
+        if not attempt.is_withdrawn and not self.is_discarding:
+            self.running_outside -= 1
+            attempt.owner.attempt_returned(attempt, value)
+
+    def attempt_raised(self, attempt: Attempt, error: BaseException) -> None:
+        """Take an attempt's error in, unless it came too late."""
+        if not attempt.is_withdrawn and not self.is_discarding:
+            self.running_outside -= 1
+            attempt.owner.attempt_raised(attempt, error)
+
+    # Timers
+
+    def time(self) -> float:
+        """Journal time in seconds since the epoch."""
+        return self.now_ms / 1000
+
+    def start_timer(
+        self, delay_seconds: float, when: float, callback: Callable[[], object]
+    ) -> Any:
+        """Start a durable timer in the current scope."""
+        scope = CURRENT_SCOPE.get(None)
+        if scope is None or isinstance(scope, OutsideScope):
+            raise ContextScopeError("a timer was started outside the workflow's own tasks")
+        timer = TimerWait(self, scope.body, delay_seconds, when, callback)
+        self.open(timer, scope)
+        self.unobserved.pop(timer, None)
+        return timer
+
+    def expect_by(self, operation: ClaimedOperation[Any], due_ms: int) -> None:
+        """Note when the service is due to change the operation."""
+        heappush(self._due, (due_ms, operation.order(), operation))
+
+    def next_due_ms(self) -> int | None:
+        """When the service is next due to change something, or None."""
+        due = self._due
+        while due:
+            due_ms, _, operation = due[0]
+            if operation.is_pending and not operation.is_dropped:
+                owed = operation.pending_until_ms()
+                if owed is not False and owed == due_ms:
+                    return due_ms
+            heappop(due)
+        return None
+
+    # Suspension
+
+    def suspended_on(self) -> tuple[SuspendedOperation, ...]:
+        """What the world owes the workflow; empty if it can never go on."""
+        waiting: list[SuspendedOperation] = []
+        for operation in self._claimed.values():
+            if operation.is_dropped or not operation.is_pending:
+                continue
+            until = operation.pending_until_ms()
+            if until is not False:
+                waiting.append(
+                    SuspendedOperation(
+                        operation.operation_id, operation.type, operation.name, until
+                    )
+                )
+        return tuple(waiting)
+
+    def deadlock(self) -> DurableError:
+        """The error for a workflow that can never go on."""
+        return deadlock(self.loop.pending_tasks())

@@ -1,0 +1,327 @@
+"""The workflow loop: asyncio without a world."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio import events
+from collections import deque
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any, Protocol
+
+from durable_core._engine.scope import CURRENT_SCOPE, Scope
+from durable_core._values.errors import WorkflowIOError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine
+
+_PRUNE_AT_LEAST = 64
+
+
+class TimerSource(Protocol):
+    """Where the loop's time and timers come from."""
+
+    def time(self) -> float:
+        """Journal time, in seconds since the epoch."""
+        ...
+
+    def start_timer(
+        self, delay_seconds: float, when: float, callback: Callable[[], object]
+    ) -> TimerHandle:
+        """Start a durable timer in the current scope."""
+        ...
+
+
+class Handle:
+    """A call that is ready to be made."""
+
+    __slots__ = ("args", "callback", "context")
+
+    def __init__(
+        self, callback: Callable[..., Any] | None, args: tuple[Any, ...], context: Context
+    ) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+
+    def cancel(self) -> None:
+        """Take the call back."""
+        self.callback = None
+
+    def cancelled(self) -> bool:
+        """Whether it was taken back."""
+        return self.callback is None
+
+
+class TimerHandle(Protocol):
+    """A durable timer, as asyncio's own code uses it."""
+
+    def cancel(self) -> None:
+        """Take the timer back."""
+        ...
+
+    def cancelled(self) -> bool:
+        """Whether it was taken back."""
+        ...
+
+    def when(self) -> float:
+        """When it is due, in loop time."""
+        ...
+
+
+class WorkflowLoop(asyncio.AbstractEventLoop):
+    """A deterministic event loop: a FIFO of ready calls, and timers that are durable."""
+
+    def __init__(self, timers: TimerSource, on_exception: Callable[[dict[str, Any]], None]) -> None:
+        self._ready: deque[Handle] = deque()
+        self._timers = timers
+        self._on_exception = on_exception
+        self._exception_handler: Callable[..., object] | None = None
+        self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
+        self._prune_at = _PRUNE_AT_LEAST
+        self._generators: list[AsyncGenerator[Any, Any]] = []
+        self._is_closed = False
+
+    # Running
+
+    def run_until_idle(self) -> None:
+        """Make every call that is ready, and those they make ready, in order."""
+        ready = self._ready
+        while ready:
+            handle = ready.popleft()
+            callback = handle.callback
+            if callback is None:
+                continue
+            try:
+                handle.context.run(callback, *handle.args)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # noqa: BLE001
+                self.call_exception_handler(
+                    {"message": f"Exception in callback {callback!r}", "exception": error}
+                )
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether a call is ready."""
+        return bool(self._ready)
+
+    def enter(self) -> tuple[Any, Any]:
+        """Become the running loop of this thread; returns what `leave` restores."""
+        previous = events._get_running_loop()  # noqa: SLF001 # pyright: ignore
+        hooks = sys.get_asyncgen_hooks()
+        events._set_running_loop(self)  # noqa: SLF001
+        sys.set_asyncgen_hooks(firstiter=self._generators.append, finalizer=self._drop_generator)
+        return previous, hooks
+
+    def leave(self, entered: tuple[Any, Any]) -> None:
+        """Restore the loop that ran before."""
+        previous, hooks = entered
+        sys.set_asyncgen_hooks(*hooks)
+        events._set_running_loop(previous)  # noqa: SLF001
+
+    def _drop_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Generators are closed with the invocation, where that is deterministic."""
+
+    # Tasks
+
+    def create_task(
+        self, coro: Any, *, name: str | None = None, context: Context | None = None, **options: Any
+    ) -> asyncio.Task[Any]:
+        """Create a task; its operations get the lineage of this sub-task in their ids."""
+        if self._is_closed:
+            coro.close()
+            raise GeneratorExit
+        context = copy_context() if context is None else context.copy()
+        scope = context.get(CURRENT_SCOPE)
+        if scope is not None:
+            context.run(CURRENT_SCOPE.set, scope.sub_task())
+        return self._spawn(coro, context, name, options)
+
+    def spawn(
+        self, coro: Coroutine[Any, Any, Any], scope: Scope, *, name: str | None = None
+    ) -> asyncio.Task[Any]:
+        """Create the task of a context's body, in a scope of its own."""
+        context = copy_context()
+        context.run(CURRENT_SCOPE.set, scope)
+        return self._spawn(coro, context, name, {})
+
+    def _spawn(
+        self, coro: Any, context: Context, name: str | None, options: dict[str, Any]
+    ) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(
+            coro, loop=self, name=name, context=context, **options
+        )
+        tasks = self._tasks
+        tasks.append((task, context))
+        if len(tasks) >= self._prune_at:
+            self._tasks = tasks = [entry for entry in tasks if not entry[0].done()]
+            self._prune_at = max(_PRUNE_AT_LEAST, 2 * len(tasks))
+        return task
+
+    def pending_tasks(self) -> list[asyncio.Task[Any]]:
+        """Tasks that have not ended, oldest first."""
+        return [task for task, _ in self._tasks if not task.done()]
+
+    def discard(self) -> None:
+        """End every task where it stands: `finally` blocks run, nothing is awaited any more."""
+        self._is_closed = True
+        for task, context in self._tasks:
+            if task.done():
+                continue
+            task._log_destroy_pending = False  # noqa: SLF001 # pyright: ignore
+            coro: Any = task.get_coro()
+            try:
+                context.run(coro.close)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # noqa: BLE001, S110 - a discarded task has nobody to tell
+                pass
+        self._tasks = []
+        self._ready.clear()
+        self._generators.clear()
+
+    # Scheduling
+
+    def call_soon(
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> Any:
+        """Make the call when the loop comes to it."""
+        handle = Handle(callback, args, copy_context() if context is None else context)
+        if not self._is_closed:
+            self._ready.append(handle)
+        return handle
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: Context | None = None,
+    ) -> Any:
+        """Make the call after a durable timer of `delay` seconds, rounded up to whole ones."""
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> Any:
+        """Make the call when a durable timer for `when` ends."""
+        delay = when - self.time()
+        if delay <= 0:
+            return self.call_soon(callback, *args, context=context)
+        held = copy_context() if context is None else context
+        return self._timers.start_timer(
+            delay, when, lambda: self.call_soon(callback, *args, context=held)
+        )
+
+    def time(self) -> float:
+        """Journal time in seconds: the end of the latest completion delivered."""
+        return self._timers.time()
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """Create a future of this loop."""
+        return asyncio.Future(loop=self)
+
+    # What asyncio asks a loop
+
+    def get_debug(self) -> bool:
+        """Never in debug mode: it would log and take stack traces."""
+        return False
+
+    def set_debug(self, enabled: bool) -> None:  # noqa: FBT001
+        """Do nothing."""
+
+    def is_running(self) -> bool:
+        """Whether it is this thread's running loop."""
+        return events._get_running_loop() is self  # noqa: SLF001 # pyright: ignore
+
+    def is_closed(self) -> bool:
+        """Whether the invocation is over."""
+        return self._is_closed
+
+    def get_task_factory(self) -> None:
+        """Return None: tasks are the loop's own."""
+
+    def get_exception_handler(self) -> Any:
+        """Return the handler set by `set_exception_handler`."""
+        return self._exception_handler
+
+    def set_exception_handler(self, handler: Any) -> None:
+        """Set what is told of exceptions that nobody awaits."""
+        self._exception_handler = handler
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        """Hand the exception to the host's log."""
+        self._on_exception(context)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Tell of an exception that nobody awaits."""
+        if self._is_closed:
+            return
+        if self._exception_handler is None:
+            self._on_exception(context)
+        else:
+            self._exception_handler(self, context)
+
+    async def shutdown_asyncgens(self) -> None:
+        """Do nothing: generators are closed with the invocation."""
+
+
+_FORBIDDEN = (
+    "run_forever",
+    "run_until_complete",
+    "stop",
+    "close",
+    "set_task_factory",
+    "call_soon_threadsafe",
+    "run_in_executor",
+    "set_default_executor",
+    "shutdown_default_executor",
+    "getaddrinfo",
+    "getnameinfo",
+    "create_connection",
+    "create_server",
+    "create_unix_connection",
+    "create_unix_server",
+    "create_datagram_endpoint",
+    "connect_accepted_socket",
+    "connect_read_pipe",
+    "connect_write_pipe",
+    "start_tls",
+    "sendfile",
+    "subprocess_exec",
+    "subprocess_shell",
+    "add_reader",
+    "remove_reader",
+    "add_writer",
+    "remove_writer",
+    "sock_recv",
+    "sock_recv_into",
+    "sock_recvfrom",
+    "sock_recvfrom_into",
+    "sock_sendall",
+    "sock_sendto",
+    "sock_connect",
+    "sock_accept",
+    "sock_sendfile",
+    "add_signal_handler",
+    "remove_signal_handler",
+)
+
+
+def _refusal(method: str) -> Callable[..., Any]:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise WorkflowIOError(
+            f"workflow code called loop.{method}(): it runs again on every replay, so it must not "
+            "touch networks, processes, threads or files. Put the call in a step: "
+            "`await context.step(fn, ...)`; or, for I/O that may repeat on every replay, "
+            "`await context.unrecorded(fn, ...)`."
+        )
+
+    refuse.__name__ = method
+    return refuse
+
+
+for _method in _FORBIDDEN:
+    setattr(WorkflowLoop, _method, _refusal(_method))
+

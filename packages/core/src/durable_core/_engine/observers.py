@@ -1,0 +1,98 @@
+"""What happens to operations, told to the hooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from durable_core._values.instrument import Hooks, OperationDetails
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from durable_core._engine.engine import Engine
+    from durable_core._engine.operation import ClaimedOperation
+    from durable_core._protocol.records import Operation
+
+
+def details(
+    operation: ClaimedOperation[Any],
+    record: Operation | None,
+    *,
+    is_replayed: bool,
+    attempt: int | None = None,
+    exception: BaseException | None = None,
+) -> OperationDetails:
+    """An operation as hooks see it."""
+    identity = (
+        operation.operation_id,
+        operation.type,
+        operation.subtype,
+        operation.name,
+        operation.body.parent_id,
+    )
+    if record is None:
+        return OperationDetails(
+            *identity, "STARTED", is_replayed, attempt, is_virtual=operation.is_virtual
+        )
+    error = record.error
+    return OperationDetails(
+        *identity,
+        record.status,
+        is_replayed,
+        attempt if attempt is not None else (record.attempt or None),
+        record.started_at_ms,
+        record.ended_at_ms,
+        record.scheduled_end_ms,
+        record.result,
+        error.type if error is not None else None,
+        error.message if error is not None else None,
+        exception,
+        record.replay_children,
+        operation.is_virtual,
+    )
+
+
+class Observers:
+    """Calls the hooks for one engine; costs a look at an empty tuple where there are none."""
+
+    __slots__ = ("_engine", "_first_seen", "hooks", "replayed_count")
+
+    def __init__(self, engine: Engine, hooks: Hooks) -> None:
+        self._engine = engine
+        self.hooks = hooks
+        self.replayed_count = 0
+
+    def started(self, operation: ClaimedOperation[Any], record: Operation | None) -> None:
+        """An operation starts, or an unfinished one is taken up."""
+        hooks = self.hooks
+        if hooks.operation_start:
+            seen = details(operation, record, is_replayed=record is not None)
+            hooks.call(hooks.operation_start, seen)
+
+    def delivered(self, operation: ClaimedOperation[Any], record: Operation) -> None:
+        """An operation's outcome is handed to the workflow."""
+        is_known = operation.sequence < 0 and record.id not in self._engine.updated_ids
+        if is_known and record.id not in self._engine.settled_here:
+            self.replayed_count += 1
+            hooks = self.hooks
+            if hooks.operation_replayed:
+                seen = details(operation, record, is_replayed=True)
+                hooks.call(hooks.operation_replayed, seen)
+        else:
+            self.ended(operation, record)
+
+    def ended(self, operation: ClaimedOperation[Any], record: Operation) -> None:
+        """An operation's end is observed for the first time."""
+        hooks = self.hooks
+        if hooks.operation_end:
+            exception = operation.live_exception
+            hooks.call(
+                hooks.operation_end,
+                details(operation, record, is_replayed=False, exception=exception),
+            )
+
+    def changed(self, operations: Iterable[Operation]) -> None:
+        """A checkpoint response came."""
+        hooks = self.hooks
+        if hooks.operations_changed:
+            hooks.call(hooks.operations_changed, tuple(operations))

@@ -1,0 +1,1 @@
+"""The asyncio host: the only layer that awaits the world."""

@@ -1,0 +1,1 @@
+"""Recorded operations: look-up, claims, ordered completions, divergence; structural ids."""

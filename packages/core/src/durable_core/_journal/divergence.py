@@ -1,0 +1,69 @@
+"""What a replay expected and what it found, as a small tree with file and line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from durable_core._values.errors import NonDeterministicExecutionError
+
+if TYPE_CHECKING:
+    from durable_core._journal.journal import Identity, Journal
+    from durable_core._protocol.records import Operation
+
+_SHOWN = 8
+_REMEDY = (
+    "Code that executions in flight still replay must ask for the same operations in the same "
+    "order: undo the change, or let them finish on the version they started on (publish a version "
+    "and an alias), or branch on something recorded."
+)
+
+
+def describe(kind: str, subtype: str | None, name: str | None) -> str:
+    """An operation in words: `Step 'charge'`, `Wait (unnamed)`."""
+    return f"{subtype or kind} {name!r}" if name is not None else f"{subtype or kind} (unnamed)"
+
+
+def _described(record: Operation) -> str:
+    return f"{describe(record.type, record.subtype, record.name)}  {record.status}"
+
+
+def _differences(record: Operation, identity: Identity) -> str:
+    pairs = (
+        ("type", record.type, identity.type),
+        ("subtype", record.subtype, identity.subtype),
+        ("name", record.name, identity.name),
+        ("parent", record.parent_id, identity.parent_id),
+    )
+    return ", ".join(f"{what} {old!r} became {new!r}" for what, old, new in pairs if old != new)
+
+
+def mismatch(
+    record: Operation, identity: Identity, path: str, site: object
+) -> NonDeterministicExecutionError:
+    """A call claims a record of another operation."""
+    called = describe(identity.type, identity.subtype, identity.name)
+    return NonDeterministicExecutionError(
+        f"at operation {path!r}: the journal has {describe(record.type, record.subtype, record.name)}, "
+        f"the code called {called} ({site}): {_differences(record, identity)}.\n"
+        f"  {path}\n"
+        f"  ├─ recorded  {_described(record)}\n"
+        f"  └─ called    {called}  at {site}\n{_REMEDY}",
+        operation_id=record.id,
+    )
+
+
+def unclaimed(
+    journal: Journal, parent_id: str | None, where: str, how: str
+) -> NonDeterministicExecutionError:
+    """A context ended though records of its operations were never asked for."""
+    seen = journal.claimed_ids
+    left = [r for r in journal.records.values() if r.parent_id == parent_id and r.id not in seen]
+    lines = [f"  ├─ recorded, not called  {_described(record)}" for record in left[:_SHOWN]]
+    if len(left) > _SHOWN:
+        lines.append(f"  ├─ … and {len(left) - _SHOWN} more")
+    tree = "\n".join([f"  {where}", *lines, f"  └─ {how}"])
+    return NonDeterministicExecutionError(
+        f"{where} {how}, but {len(left)} recorded operation(s) in it were never asked for by this "
+        f"replay.\n{tree}\n{_REMEDY}",
+        operation_id=left[0].id if left else None,
+    )

@@ -1,0 +1,1 @@
+"""The operations: primitives, and composites that stand on them."""

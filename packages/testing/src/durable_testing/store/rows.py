@@ -1,0 +1,183 @@
+"""Executions as rows, both ways. A column a field; JSON only for what has no fixed shape."""
+
+from __future__ import annotations
+
+import json
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from durable_core.lowlevel import (
+    CheckpointResponse,
+    ErrorObject,
+    ExecutionStatus,
+    Operation,
+    OperationStatus,
+    OperationType,
+)
+from durable_testing.model.effects import ChainedInvoke
+from durable_testing.model.execution import CallbackDeadlines, Execution, Replayable, is_pending
+from durable_testing.model.history import EventType, HistoryEvent
+from durable_testing.model.requests import StartMode
+from durable_testing.store.locks import place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+Row = tuple[Any, ...]
+
+IDENTITY_COLUMNS: Final = ("arn", "id", "name", "function_name")
+STATE_COLUMNS: Final = (
+    "version", "mode", "tenant_id", "trace_header", "parent_arn", "parent_operation_id",
+    "status", "result", "error", "started_at_ms", "ended_at_ms", "retention_days",
+    "billed_operations", "bytes_written", "last_stamp_ms", "reported_ms", "timeout_seconds",
+    "timeout_at_ms", "timeout_left_ms", "pause_requested_ms", "pause_reason",
+    "is_timeout_paused", "pause_token", "resume_token", "invocations", "invocation_id",
+    "invocation_began_ms", "is_invocation_due", "is_superseded", "owes_invocation", "retry_at_ms",
+    "failures", "strikes", "token", "token_number", "touch", "handler_seen", "seen_at_build",
+)  # fmt: skip
+EXECUTION_COLUMNS: Final = ("key", *IDENTITY_COLUMNS, *STATE_COLUMNS)
+OPERATION_COLUMNS: Final = ("execution", "sequence", "touched", "extra", *Operation._fields)
+EVENT_COLUMNS: Final = ("execution", *HistoryEvent._fields)
+REPLAYABLE_COLUMNS: Final = ("execution", *Replayable._fields)
+
+_execution_values: Callable[[Execution], Row] = attrgetter(*IDENTITY_COLUMNS, *STATE_COLUMNS)
+_ERROR_PLACE: Final = (*IDENTITY_COLUMNS, *STATE_COLUMNS).index("error")
+_OPERATION_ERROR: Final = Operation._fields.index("error")
+
+
+class ExecutionRows(NamedTuple):
+    """What changed of one execution."""
+
+    execution: Row
+    operations: list[Row]
+    events: list[Row]
+    replayable: Row | None
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _dump_error(error: ErrorObject | None) -> str | None:
+    return None if error is None else _dump(error)
+
+
+def _load_error(text: str | None) -> ErrorObject | None:
+    return None if text is None else _error_of(json.loads(text))
+
+
+def _error_of(fields: list[Any]) -> ErrorObject:
+    message, kind, data, stack = fields
+    return ErrorObject(message, kind, data, None if stack is None else tuple(stack))
+
+
+def take_rows(execution: Execution) -> ExecutionRows:
+    """Return the rows to write, and take note that they were taken."""
+    key = place_of(execution.arn)
+    values = list(_execution_values(execution))
+    values[_ERROR_PLACE] = _dump_error(execution.error)
+    operations = [_operation_row(execution, key, name) for name in execution.unsaved]
+    events = [
+        (key, *event[:-1], _dump(event.details))
+        for event in execution.events[execution.saved_events :]
+    ]
+    execution.unsaved.clear()
+    execution.saved_events = len(execution.events)
+    return ExecutionRows(
+        (key, *values), operations, events, _replayable_row(key, execution.replayable)
+    )
+
+
+def _operation_row(execution: Execution, key: int, operation_id: str) -> Row:
+    operation = execution.records[operation_id]
+    extra = execution.callbacks.get(operation_id) or execution.dispatches.get(operation_id)
+    values: list[Any] = list(operation)
+    values[_OPERATION_ERROR] = _dump_error(operation.error)
+    return (
+        key,
+        execution.sequence[operation_id],
+        execution.touched[operation_id],
+        None if extra is None else _dump(extra),
+        *values,
+    )
+
+
+def _replayable_row(key: int, last: Replayable | None) -> Row | None:
+    if last is None:
+        return None
+    return (key, last.client_token, last.inbound_token, last.at_ms, _dump(last.response))
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "status": ExecutionStatus,
+    "mode": StartMode,
+    "error": _load_error,
+    "is_timeout_paused": bool,
+    "is_invocation_due": bool,
+    "is_superseded": bool,
+    "owes_invocation": bool,
+}
+
+
+def restore(
+    row: Row,
+    operations: Iterable[Row],
+    events: Iterable[Row],
+    replayable: Row | None,
+) -> Execution:
+    """Return the execution its rows were taken from; rows in the order of their columns."""
+    fields = dict(zip(EXECUTION_COLUMNS, row, strict=True))
+    execution = Execution(*(fields[column] for column in IDENTITY_COLUMNS))
+    for column in STATE_COLUMNS:
+        value = fields[column]
+        setattr(execution, column, _READERS[column](value) if column in _READERS else value)
+    for operation_row in operations:
+        _restore_operation(execution, operation_row)
+    execution.events = [
+        HistoryEvent(id_, EventType(kind), *rest, details=json.loads(details))
+        for _, id_, kind, *rest, details in events
+    ]
+    execution.saved_events = len(execution.events)
+    if replayable is not None:
+        execution.replayable = _restore_replayable(replayable)
+    return execution
+
+
+def _restore_operation(execution: Execution, row: Row) -> None:
+    _, sequence, touched, extra, *fields = row
+    operation = _operation_of(fields)
+    if extra is not None:
+        if operation.type is OperationType.CALLBACK:
+            execution.callbacks[operation.id] = CallbackDeadlines(*json.loads(extra))
+        else:
+            execution.dispatches[operation.id] = ChainedInvoke(*json.loads(extra))
+    execution.records[operation.id] = operation
+    execution.order.append(operation.id)
+    execution.sequence[operation.id] = sequence
+    execution.touched[operation.id] = touched
+    if touched > execution.handler_seen:
+        execution.unseen[operation.id] = None
+    execution.pending += is_pending(operation)
+
+
+def _operation_of(fields: Sequence[Any]) -> Operation:
+    operation = Operation._make(fields)
+    error = operation.error
+    return operation._replace(
+        type=OperationType(operation.type),
+        status=OperationStatus(operation.status),
+        error=_load_error(error) if isinstance(error, str) else error,
+        replay_children=bool(operation.replay_children),
+    )
+
+
+def _restore_replayable(row: Row) -> Replayable:
+    _, client_token, inbound_token, at_ms, response = row
+    token, operations, marker = json.loads(response)
+    records: list[Operation] = []
+    for fields in operations:
+        error = fields[_OPERATION_ERROR]
+        fields[_OPERATION_ERROR] = None if error is None else _error_of(error)
+        records.append(_operation_of(fields))
+    answer = CheckpointResponse(token, tuple(records), marker)
+    return Replayable(client_token, inbound_token, at_ms, answer)
