@@ -67,9 +67,9 @@ def _find(state: ServiceState, callback_id: str, now_ms: int) -> tuple[Execution
     """Return the open callback of that id, after everything due has happened."""
     if not is_callback_id(callback_id):
         raise invalid_parameter("Invalid callback id")
-    place = state.callbacks.get(callback_id)
-    if place is not None:
-        execution = state.executions[place[0]]
+    place = state.find_callback(callback_id)
+    if place is not None and state.look(place[0]).is_open:
+        execution = state.execution(place[0])
         fire(state, execution, now_ms)
         operation = execution.records[place[1]]
         if execution.is_open and operation.status is OperationStatus.STARTED:

@@ -6,7 +6,6 @@ from heapq import heappush
 from typing import TYPE_CHECKING
 
 from durable_core.lowlevel import ErrorObject, OperationStatus
-from durable_testing.model.config import DAY_MS
 from durable_testing.model.effects import ExecutionClosed
 from durable_testing.model.history import NO_DETAILS, Details, EventType, carried, carried_error
 from durable_testing.model.lifecycle import ExecutionTrigger, next_execution_status
@@ -48,16 +47,11 @@ def close(
     execution.retry_at_ms = None
     execution.timeout_at_ms = None
     execution.timers.clear()
-    heappush(state.expiries, (expires_at_ms(execution, stamp_ms), execution.arn))
+    heappush(state.expiries, (stamp_ms + execution.retention_ms, execution.arn))
     state.mark(execution)
     state.effects.append(ExecutionClosed(execution.arn, execution.status))
     if execution.parent_arn is not None:
         state.closed_children.append(execution)
-
-
-def expires_at_ms(execution: Execution, closed_at_ms: int) -> int:
-    """When a closed execution is forgotten."""
-    return closed_at_ms + execution.retention_days * DAY_MS
 
 
 def _details(trigger: ExecutionTrigger, result: str | None, error: ErrorObject | None) -> Details:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_core.lowlevel import ExecutionStatus, Operation, OperationStatus, OperationType
+from durable_testing.model.config import DAY_MS
 from durable_testing.model.history import (
     NO_DETAILS,
     Details,
@@ -54,10 +55,11 @@ class Replayable(NamedTuple):
 
 
 class Timer(NamedTuple):
-    """Something due; compares by time, then by the order in which timers were set."""
+    """Something due; compares by time, the operations first and in start order."""
 
     due_ms: int
-    number: int
+    is_own: bool
+    sequence: int
     operation_id: str
     """Empty: the execution's own timeout or its next invocation."""
 
@@ -154,6 +156,16 @@ class Execution:
     def is_open(self) -> bool:
         """Whether it has not reached its end."""
         return self.status in OPEN_STATUSES
+
+    @property
+    def retention_ms(self) -> int:
+        """How long it is kept once it is closed."""
+        return self.retention_days * DAY_MS
+
+    @property
+    def expires_at_ms(self) -> int | None:
+        """When it is forgotten; None while it is open."""
+        return None if self.ended_at_ms is None else self.ended_at_ms + self.retention_ms
 
     @property
     def has_news(self) -> bool:

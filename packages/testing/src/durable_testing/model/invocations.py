@@ -22,6 +22,8 @@ from durable_testing.model.tokens import rotate_token
 from durable_testing.model.validation import result_limit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from durable_core.lowlevel import InvocationOutput
     from durable_testing.model.execution import Execution
     from durable_testing.model.state import ServiceState
@@ -109,13 +111,13 @@ def fail_invocation(
     come_to_rest(state, execution, stamp, owes_invocation=True)
 
 
-def recover_executions(state: ServiceState, now_ms: int) -> None:
+def recover_executions(state: ServiceState, executions: Iterable[Execution], now_ms: int) -> None:
     """Go on after the process that held the executions is gone; no invocation of it is left.
 
     A lost invocation does not count as a failed one: nothing says that it was the workflow's fault.
     Plain functions that had not answered are run again.
     """
-    for execution in list(state.executions.values()):
+    for execution in executions:
         fire(state, execution, now_ms)
         if execution.is_open:
             _recover_execution(state, execution, now_ms)

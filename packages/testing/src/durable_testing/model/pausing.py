@@ -26,6 +26,9 @@ def stop_execution(
     state: ServiceState, execution_arn: str, error: ErrorObject | None, now_ms: int
 ) -> int:
     """Stop an execution; one that is closed stays as it is. Returns when it closed."""
+    ended_at_ms = state.look(execution_arn).ended_at_ms
+    if ended_at_ms is not None:
+        return ended_at_ms
     execution = state.execution(execution_arn)
     fire(state, execution, now_ms)
     if execution.ended_at_ms is not None:

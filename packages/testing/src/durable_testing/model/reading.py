@@ -81,17 +81,29 @@ def list_page(state: ServiceState, function_name: str, query: ListQuery) -> Exec
     size = page_size(query.max_items)
     (skip,) = read_marker(query.marker, kind, 1) if query.marker else (0,)
     name, version = _resolve(state, function_name, query.qualifier)
+    function_arn = None if version is None else state.config.function_arn(name, version)
     found = [
-        execution
-        for execution in state.executions.values()
-        if execution.function_name == name
-        and version in (None, execution.version)
-        and _matches(execution, query)
+        summary
+        for summary in all_summaries(state)
+        if summary.function_name == name
+        and function_arn in (None, summary.function_arn)
+        and _matches(summary, query)
     ]
-    found.sort(key=lambda execution: execution.started_at_ms, reverse=not query.oldest_first)
-    page = tuple(_summary(state, execution) for execution in found[skip : skip + size])
+    if not query.oldest_first:
+        found.reverse()
     more = skip + size < len(found)
-    return ExecutionPage(page, marker_of(kind, skip + size) if more else None)
+    return ExecutionPage(
+        tuple(found[skip : skip + size]), marker_of(kind, skip + size) if more else None
+    )
+
+
+def all_summaries(state: ServiceState) -> list[ExecutionSummary]:
+    """Return all executions, held and archived, oldest first."""
+    held = state.executions
+    found = [summary for summary in state.archive.summaries() if summary.execution_arn not in held]
+    found += (_summary(state, execution) for execution in held.values())
+    found.sort(key=lambda summary: (summary.started_at_ms, summary.execution_arn))
+    return found
 
 
 def _resolve(
@@ -110,11 +122,11 @@ def _resolve(
     return function.name, version
 
 
-def _matches(execution: Execution, query: ListQuery) -> bool:
-    started = execution.started_at_ms
+def _matches(summary: ExecutionSummary, query: ListQuery) -> bool:
+    started = summary.started_at_ms
     return (
-        (query.name is None or execution.name == query.name)
-        and (not query.statuses or execution.status in query.statuses)
+        (query.name is None or summary.name == query.name)
+        and (not query.statuses or summary.status in query.statuses)
         and (query.started_after_ms is None or started > query.started_after_ms)
         and (query.started_before_ms is None or started < query.started_before_ms)
     )

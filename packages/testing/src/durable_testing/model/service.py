@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from durable_core.lowlevel import OperationStatus, OperationType
+from durable_testing.model.archive import Archive
 from durable_testing.model.callbacks import fail_callback, heartbeat_callback, succeed_callback
 from durable_testing.model.checkpoints import read_state, take_checkpoint
 from durable_testing.model.config import FunctionConfig, ServiceConfig
@@ -22,7 +23,12 @@ from durable_testing.model.pausing import (
     resume_execution,
     stop_execution,
 )
-from durable_testing.model.reading import describe_execution, history_page, list_page
+from durable_testing.model.reading import (
+    all_summaries,
+    describe_execution,
+    history_page,
+    list_page,
+)
 from durable_testing.model.requests import HistoryQuery, ListQuery
 from durable_testing.model.starting import start_execution
 from durable_testing.model.state import ServiceState
@@ -39,7 +45,6 @@ if TYPE_CHECKING:
         StatePage,
     )
     from durable_testing.model.effects import Effect
-    from durable_testing.model.execution import Execution
     from durable_testing.model.history import HistoryEvent
     from durable_testing.model.requests import (
         ExecutionDescription,
@@ -86,8 +91,9 @@ class ServiceModel:
         *,
         new_id: Callable[[], str],
         config: ServiceConfig | None = None,
+        archive: Archive | None = None,
     ) -> None:
-        self.state = ServiceState(config or ServiceConfig(), new_id)
+        self.state = ServiceState(config or ServiceConfig(), new_id, archive or Archive())
         for function in functions:
             self.add_function(function)
 
@@ -103,6 +109,10 @@ class ServiceModel:
     def function(self, name: str) -> FunctionConfig | None:
         """Return a function's configuration."""
         return self.state.functions.get(name)
+
+    def functions(self) -> tuple[FunctionConfig, ...]:
+        """Return the configurations of all functions."""
+        return tuple(self.state.functions.values())
 
     @_entry
     def start_execution(self, request: StartRequest, now_ms: int) -> Started:
@@ -150,11 +160,11 @@ class ServiceModel:
 
     def get_execution(self, execution_arn: str) -> ExecutionDescription:
         """Describe an execution."""
-        return describe_execution(self.state, self.state.execution(execution_arn))
+        return describe_execution(self.state, self.state.look(execution_arn))
 
     def get_history(self, execution_arn: str, query: HistoryQuery | None = None) -> HistoryPage:
         """Return a page of events."""
-        return history_page(self.state.execution(execution_arn), query or HistoryQuery())
+        return history_page(self.state.look(execution_arn), query or HistoryQuery())
 
     def list_executions(self, function_name: str, query: ListQuery | None = None) -> ExecutionPage:
         """Return a page of a function's executions."""
@@ -238,7 +248,7 @@ class ServiceModel:
     @_entry
     def recover(self, now_ms: int) -> None:
         """Go on with executions whose process is gone; once, after loading them from a store."""
-        recover_executions(self.state, now_ms)
+        recover_executions(self.state, list(self.state.executions.values()), now_ms)
 
     def next_due_ms(self) -> int | None:
         """When something will happen by itself; the end of a retention does not count."""
@@ -254,7 +264,7 @@ class ServiceModel:
 
         None for an open execution that is not running: only the outside can bring it on.
         """
-        return next_operation_due(self.state.execution(execution_arn))
+        return next_operation_due(self.state.look(execution_arn))
 
     def take_effects(self) -> list[Effect]:
         """Return what the host has to do now, once."""
@@ -262,30 +272,37 @@ class ServiceModel:
         self.state.effects = []
         return effects
 
+    def forget_changes(self) -> None:
+        """Take note that nothing is to be stored: the machine is all there is."""
+        for execution in self.state.changed.values():
+            execution.unsaved.clear()
+        self.state.changed.clear()
+        self.state.deleted.clear()
+
     def operations(self, execution_arn: str) -> tuple[Operation, ...]:
         """Return all records in start order."""
-        return tuple(self.state.execution(execution_arn).records.values())
+        return tuple(self.state.look(execution_arn).records.values())
 
     def history(self, execution_arn: str) -> Sequence[HistoryEvent]:
         """Return all events."""
-        return tuple(self.state.execution(execution_arn).events)
+        return tuple(self.state.look(execution_arn).events)
 
     def arns(self) -> list[str]:
         """Return the ARNs of all executions, oldest first."""
-        return list(self.state.executions)
+        return [summary.execution_arn for summary in all_summaries(self.state)]
 
     def find_execution(self, function_name: str, name: str) -> str | None:
         """Return the ARN of the execution of that name."""
-        return self.state.names.get((function_name, name))
+        return self.state.find_name(function_name, name)
 
     def find_callback(self, callback_id: str) -> str | None:
         """Return the ARN of the execution that a callback belongs to."""
-        place = self.state.callbacks.get(callback_id)
+        place = self.state.find_callback(callback_id)
         return None if place is None else place[0]
 
     def open_callbacks(self, execution_arn: str) -> tuple[Operation, ...]:
         """Return the callbacks that wait for an answer, in start order."""
-        execution: Execution = self.state.execution(execution_arn)
+        execution = self.state.look(execution_arn)
         return tuple(
             operation
             for operation in execution.records.values()

@@ -30,9 +30,12 @@ def start_execution(state: ServiceState, request: StartRequest, now_ms: int) -> 
     function, version = _resolve(state, request)
     _check_request(state, request, function)
     name = request.name or state.new_id()
-    arn = state.names.get((function.name, name))
+    arn = state.names.get((function.name, name)) or state.archive.reserve(function.name, name)
     if arn is not None:
-        return _already_started(state.executions[arn], request, version)
+        started = _already_started(state.look(arn), request, version)
+        if state.look(arn).is_open:
+            state.execution(arn)
+        return started
     execution = open_execution(state, function, version, request._replace(name=name), now_ms)
     return Started(execution.arn, is_new=True)
 

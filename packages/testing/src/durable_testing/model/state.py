@@ -13,6 +13,7 @@ from durable_testing.model.execution import Execution, Timer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from durable_testing.model.archive import Archive
     from durable_testing.model.config import FunctionConfig, ServiceConfig
     from durable_testing.model.effects import Effect
 
@@ -21,6 +22,7 @@ class ServiceState:
     """The state of a `ServiceModel`; the modules beside it are its verbs."""
 
     __slots__ = (
+        "archive",
         "callbacks",
         "changed",
         "closed_children",
@@ -32,12 +34,12 @@ class ServiceState:
         "functions",
         "names",
         "new_id",
-        "timer_number",
         "wakeups",
     )
 
-    def __init__(self, config: ServiceConfig, new_id: Callable[[], str]) -> None:
+    def __init__(self, config: ServiceConfig, new_id: Callable[[], str], archive: Archive) -> None:
         self.config = config
+        self.archive = archive
         self.new_id = new_id
         self.functions: dict[str, FunctionConfig] = {}
         self.executions: dict[str, Execution] = {}
@@ -47,27 +49,57 @@ class ServiceState:
         self.changed: dict[str, Execution] = {}
         self.deleted: list[str] = []
         self.closed_children: list[Execution] = []
-        self.timer_number = 0
         self.wakeups: list[tuple[int, str]] = []
         self.expiries: list[tuple[int, str]] = []
 
     def execution(self, execution_arn: str) -> Execution:
-        """Return the execution, or refuse as the service does."""
-        execution = self.executions.get(execution_arn)
+        """Return an execution to change, or refuse as the service does."""
+        execution = self.executions.get(execution_arn) or self.archive.take(execution_arn)
         if execution is None:
             raise not_found("Durable Execution does not exist")
         return execution
 
+    def look(self, execution_arn: str) -> Execution:
+        """Return an execution to look at, or refuse as the service does."""
+        execution = self.executions.get(execution_arn) or self.archive.peek(execution_arn)
+        if execution is None:
+            raise not_found("Durable Execution does not exist")
+        return execution
+
+    def find_name(self, function_name: str, name: str) -> str | None:
+        """Return the ARN of the execution of that name."""
+        arn = self.names.get((function_name, name))
+        return self.archive.find_name(function_name, name) if arn is None else arn
+
+    def find_callback(self, callback_id: str) -> tuple[str, str] | None:
+        """Return the ARN and the operation id that a callback belongs to."""
+        return self.callbacks.get(callback_id) or self.archive.find_callback(callback_id)
+
     def add(self, execution: Execution) -> None:
-        """Take in an execution, new or from a store."""
+        """Take in an execution."""
         self.executions[execution.arn] = execution
         self.names[execution.function_name, execution.name] = execution.arn
         for operation in execution.records.values():
             if operation.callback_id is not None:
                 self.callbacks[operation.callback_id] = (execution.arn, operation.id)
 
+    def adopt(self, execution: Execution) -> None:
+        """Take in an execution from a store, and set its timers."""
+        self.add(execution)
+        expires_at_ms = execution.expires_at_ms
+        if expires_at_ms is not None:
+            heappush(self.expiries, (expires_at_ms, execution.arn))
+            return
+        for operation_id in execution.order:
+            due_ms = execution.due_of(operation_id)
+            if due_ms is not None:
+                self.arm(execution, due_ms, operation_id)
+        for due_ms in (execution.timeout_at_ms, execution.retry_at_ms):
+            if due_ms is not None:
+                self.arm(execution, due_ms)
+
     def remove(self, execution: Execution) -> None:
-        """Forget an execution; its name is free again."""
+        """Hold an execution no longer: it is deleted, or a store has all of it."""
         del self.executions[execution.arn]
         del self.names[execution.function_name, execution.name]
         for operation in execution.records.values():
@@ -92,11 +124,11 @@ class ServiceState:
 
     def arm(self, execution: Execution, due_ms: int, operation_id: str = "") -> None:
         """Set a timer; it is void when its operation is no longer due at that time."""
-        self.timer_number += 1
         timers = execution.timers
         if not timers or due_ms < timers[0].due_ms:
             heappush(self.wakeups, (due_ms, execution.arn))
-        heappush(timers, Timer(due_ms, self.timer_number, operation_id))
+        sequence = execution.sequence[operation_id] if operation_id else len(execution.order)
+        heappush(timers, Timer(due_ms, not operation_id, sequence, operation_id))
 
     def next_wakeup(self) -> tuple[int, Execution] | None:
         """Return the execution with the earliest valid timer."""

@@ -52,8 +52,10 @@ def fire_everything(state: ServiceState, now_ms: int) -> None:
         if execution is not None:
             state.remove(execution)
             state.changed.pop(arn, None)
-            state.deleted.append(arn)
-            state.effects.append(ExecutionDeleted(arn))
+        elif not state.archive.may_discard(arn):
+            continue
+        state.deleted.append(arn)
+        state.effects.append(ExecutionDeleted(arn))
 
 
 def _fire_operation(execution: Execution, operation: Operation, timer: Timer) -> None:

@@ -56,9 +56,9 @@ def _apply_step(
         due_ms = None if delay is None else stamp_ms + delay * 1000
         after = _attempted(before, update, status, stamp_ms, due_ms)
         details = _attempt_details(after, update)
-        if due_ms is not None:
-            state.arm(execution, due_ms, update.id)
     execution.put(after)
+    if after.next_attempt_at_ms is not None:
+        state.arm(execution, after.next_attempt_at_ms, update.id)
     execution.append(_step_event(update, status), stamp_ms, after, details)
 
 

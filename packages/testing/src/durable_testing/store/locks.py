@@ -9,9 +9,11 @@ from __future__ import annotations
 import fcntl
 import os
 from hashlib import blake2b
-from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _REGISTRY: dict[Path, _LockFile] = {}
 _REGISTRY_LOCK: Final = Lock()

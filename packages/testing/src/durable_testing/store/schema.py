@@ -50,7 +50,7 @@ PRAGMA user_version = {SCHEMA_VERSION};
 
 def _insert(verb: str, table: str, columns: tuple[str, ...]) -> str:
     marks = ", ".join("?" * len(columns))
-    return f"{verb} INTO {table} ({_columns(columns)}) VALUES ({marks})"  # noqa: S608  constants
+    return f"{verb} INTO {table} ({_columns(columns)}) VALUES ({marks})"
 
 
 PUT_EXECUTION: Final = _insert("REPLACE", "executions", EXECUTION_COLUMNS)

@@ -1,0 +1,72 @@
+"""How running step bodies hold virtual time: async ones by a plugin, sync ones by their executor."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from threading import get_ident
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from durable_core.lowlevel import Instrumentation
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from durable_core.lowlevel import OperationDetails
+    from durable_testing.engine.clock import VirtualClock
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Hold(AbstractContextManager[None]):
+    __slots__ = ("_clock",)
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+
+    def __enter__(self) -> None:
+        self._clock.hold()
+
+    def __exit__(self, *_: object) -> None:
+        self._clock.release()
+
+
+class AttemptHold(Instrumentation):
+    """Holds the clock while an async attempt runs."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._thread = get_ident()
+
+    def attempt(self, _operation: OperationDetails, /) -> AbstractContextManager[None] | None:
+        """Hold; an attempt in a thread does so by its executor, from before it starts."""
+        return _Hold(self._clock) if get_ident() == self._thread else None
+
+
+class HoldingExecutor(Executor):
+    """A thread pool whose calls hold the clock from their submission to their end."""
+
+    def __init__(self, clock: VirtualClock, loop: asyncio.AbstractEventLoop) -> None:
+        self._clock = clock
+        self._loop = loop
+        self._pool: ThreadPoolExecutor | None = None
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Run in a thread of the pool."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(thread_name_prefix="durable-step")
+        self._clock.hold()
+        future = self._pool.submit(fn, *args, **kwargs)
+        future.add_done_callback(self._ended)
+        return future
+
+    def _ended(self, _: Future[R]) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._clock.release)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  Executor's signature
+        """Take no further calls."""
+        if self._pool is not None:
+            self._pool.shutdown(wait, cancel_futures=cancel_futures)
