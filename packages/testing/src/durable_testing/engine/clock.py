@@ -1,4 +1,4 @@
-"""Virtual time: it stands still while anything runs, and jumps to the next timer when nothing does."""
+"""Virtual time: it stands still while anything runs, and jumps to the next timer then."""
 
 from __future__ import annotations
 
@@ -85,6 +85,8 @@ class VirtualClock:
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run on this loop from now on; an engine does this for its clock."""
+        if loop is self._loop:
+            return
         self._loop = loop
         self._is_probing = False
         self._patience = None

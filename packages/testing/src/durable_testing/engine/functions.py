@@ -83,7 +83,7 @@ def plain_function(
 
 
 def is_durable(handler: Any) -> bool:
-    """Whether a handler is meant as a workflow: decorated, or `async def handler(event, context)`."""
+    """Whether a handler is meant as a workflow: decorated, or `async def f(event, context)`."""
     if isinstance(handler, Workflow) or hasattr(handler, "workflow"):
         return True
     return inspect.iscoroutinefunction(handler) and parameter_count(handler) == LAMBDA_PARAMETERS

@@ -1,9 +1,9 @@
-"""How running step bodies hold virtual time: async ones by a plugin, sync ones by their executor."""
+"""How running steps hold virtual time: async ones by a plugin, sync ones by their executor."""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -20,7 +20,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class _Hold(AbstractContextManager[None]):
+class Hold(AbstractContextManager[None]):
+    """Holds the clock while it is entered."""
+
     __slots__ = ("_clock",)
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -42,7 +44,7 @@ class AttemptHold(Instrumentation):
 
     def attempt(self, _operation: OperationDetails, /) -> AbstractContextManager[None] | None:
         """Hold; an attempt in a thread does so by its executor, from before it starts."""
-        return _Hold(self._clock) if get_ident() == self._thread else None
+        return Hold(self._clock) if get_ident() == self._thread else None
 
 
 class HoldingExecutor(Executor):
@@ -57,14 +59,22 @@ class HoldingExecutor(Executor):
         """Run in a thread of the pool."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(thread_name_prefix="durable-step")
-        self._clock.hold()
-        future = self._pool.submit(fn, *args, **kwargs)
-        future.add_done_callback(self._ended)
-        return future
+        future: Future[R] = Future()
 
-    def _ended(self, _: Future[R]) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._clock.release)
+        def run() -> None:
+            try:
+                if future.set_running_or_notify_cancel():
+                    future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001  the future carries it, as in any pool
+                future.set_exception(error)
+            finally:
+                # After the result is on its way to the loop: time must not move in between.
+                with suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._clock.release)
+
+        self._clock.hold()
+        self._pool.submit(run)
+        return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  Executor's signature
         """Take no further calls."""

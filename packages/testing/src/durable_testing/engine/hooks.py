@@ -1,5 +1,7 @@
 """Where others take part in an engine's invocations: observers, faults, doubles."""
 
+# ruff: noqa: ARG002  the methods are there to be overridden
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple

@@ -6,11 +6,13 @@ import inspect
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from durable_core.lowlevel import DurableService
+from durable_testing.model import ServiceConfig, ServiceModel, seeded_ids
+from durable_testing.store.memory import MemoryService
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
-    from durable_testing.model import Effect, ServiceModel
+    from durable_testing.model import Effect, FunctionConfig
 
 R = TypeVar("R")
 
@@ -32,10 +34,35 @@ class OpenService(Protocol):
     """Opens the service of an engine; called once, on the running loop."""
 
     def __call__(
-        self, *, now_ms: Callable[[], int], on_effect: Callable[[Effect], object]
+        self,
+        functions: Iterable[FunctionConfig],
+        *,
+        now_ms: Callable[[], int],
+        on_effect: Callable[[Effect], object],
     ) -> EngineService:
-        """Return the service that reads this clock and hands its effects to this function."""
+        """Return a service that knows these functions and hands its effects to `on_effect`."""
         ...
+
+
+def in_memory(
+    *, new_id: Callable[[], str] | None = None, config: ServiceConfig | None = None
+) -> OpenService:
+    """Return what opens a service in memory; its ids are the same each time."""
+
+    def open_service(
+        functions: Iterable[FunctionConfig],
+        *,
+        now_ms: Callable[[], int],
+        on_effect: Callable[[Effect], object],
+    ) -> EngineService:
+        model = ServiceModel(
+            functions,
+            new_id=new_id or seeded_ids(),
+            config=config or ServiceConfig(needs_qualifier=False),
+        )
+        return MemoryService(model, now_ms=now_ms, on_effect=on_effect)
+
+    return open_service
 
 
 async def answer_of(answer: R | Awaitable[R]) -> R:

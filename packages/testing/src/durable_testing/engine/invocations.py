@@ -1,0 +1,157 @@
+"""One invocation: begin it, drive the workflow, tell the service how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from durable_core.lowlevel import Environment, ErrorObject, drive, error_type_name
+from durable_testing.engine.clock import VirtualClock
+from durable_testing.engine.holding import AttemptHold, HoldingExecutor
+from durable_testing.engine.hooks import InvocationEnd
+
+if TYPE_CHECKING:
+    from durable_core.lowlevel import Instrumentation, InvocationOutput
+    from durable_testing.engine.functions import LocalFunction
+    from durable_testing.engine.local import LocalEngine
+    from durable_testing.model import Invocation, Invoke
+
+DEADLINE_MARGIN_MS: Final = 500
+"""An invocation suspends this long before its timeout would kill it; a tenth of short ones."""
+
+
+class Flight:
+    """An invocation in flight, and why it was cut short."""
+
+    __slots__ = ("_task", "is_timed_out")
+
+    def __init__(self, task: asyncio.Task[InvocationOutput]) -> None:
+        self._task = task
+        self.is_timed_out = False
+
+    def cancel(self) -> None:
+        """Discard it: the execution was stopped."""
+        self._task.cancel()
+
+    def time_out(self) -> None:
+        """Discard it: it took too long."""
+        self.is_timed_out = True
+        self._task.cancel()
+
+
+async def run_invocation(engine: LocalEngine, effect: Invoke) -> None:
+    """Run the invocation that the service asked for."""
+    arn = effect.execution_arn
+    function = engine.functions.get(effect.function_name)
+    if function is None or function.workflow is None:
+        raise LookupError(f"execution {arn} needs the workflow {effect.function_name!r}")
+    invocation = await engine.apply(lambda model, now_ms: model.begin_invocation(arn, now_ms))
+    if invocation is None:
+        return
+    engine.hooks.begun(invocation)
+    end = await _fly(engine, function, invocation)
+    await _report(engine, arn, invocation, end)
+    engine.hooks.ended(invocation, end)
+
+
+async def _fly(
+    engine: LocalEngine, function: LocalFunction, invocation: Invocation
+) -> InvocationEnd:
+    arn = invocation.input.execution_arn
+    timeout_ms = None if function.timeout_seconds is None else int(function.timeout_seconds * 1000)
+    task = asyncio.create_task(_drive(engine, function, invocation, timeout_ms))
+    flight = Flight(task)
+    engine.take_off(arn, flight)
+    timer = None
+    if timeout_ms is not None:
+        timer = engine.clock.call_at(engine.clock.now_ms() + timeout_ms, flight.time_out)
+    try:
+        await asyncio.wait((task,))
+    finally:
+        # Cancelled only when the engine closes: the service keeps what it knows.
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+        if timer is not None:
+            timer.cancel()
+        engine.land(arn)
+    return _end_of(task, flight, function.timeout_seconds, invocation)
+
+
+def _end_of(
+    task: asyncio.Task[InvocationOutput],
+    flight: Flight,
+    timeout_seconds: float | None,
+    invocation: Invocation,
+) -> InvocationEnd:
+    if flight.is_timed_out and timeout_seconds is not None:
+        return InvocationEnd(None, timeout_error(invocation.invocation_id, timeout_seconds))
+    if task.cancelled():
+        return InvocationEnd(None, ErrorObject("The execution was closed.", "Runtime.ExitError"))
+    exception = task.exception()
+    if exception is None:
+        return InvocationEnd(task.result(), None)
+    return InvocationEnd(None, error_object(exception), exception)
+
+
+async def _drive(
+    engine: LocalEngine, function: LocalFunction, invocation: Invocation, timeout_ms: int | None
+) -> InvocationOutput:
+    clock, hooks = engine.clock, engine.hooks
+    deadline_ms = None
+    if timeout_ms is not None:
+        margin_ms = min(DEADLINE_MARGIN_MS, timeout_ms // 10)
+        deadline_ms = clock.now_ms() + timeout_ms - margin_ms
+    plugins: list[Instrumentation] = [*hooks.plugins(invocation)]
+    threads = None
+    if isinstance(clock, VirtualClock):
+        plugins.append(AttemptHold(clock))
+        threads = HoldingExecutor(clock, asyncio.get_running_loop())
+    environment = Environment(
+        clock=clock,
+        random=engine.random,
+        new_token=engine.new_token,
+        threads=threads,
+        invocation_id=invocation.invocation_id,
+        tenant_id=invocation.tenant_id,
+        deadline_ms=deadline_ms,
+    )
+    if function.workflow is None:
+        raise LookupError(f"{function.name!r} is no workflow")
+    workflow = hooks.workflow(invocation, function.workflow)
+    service = hooks.service(invocation, engine.service)
+    try:
+        return await drive(workflow, invocation.input, service, environment, plugins)
+    finally:
+        if threads is not None:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def _report(
+    engine: LocalEngine, arn: str, invocation: Invocation, end: InvocationEnd
+) -> None:
+    invocation_id = invocation.invocation_id
+    if end.error is not None:
+        error = end.error
+        await engine.apply(
+            lambda model, now_ms: model.fail_invocation(arn, invocation_id, error, now_ms)
+        )
+    else:
+        await engine.apply(
+            lambda model, now_ms: model.end_invocation(arn, invocation_id, end.output, now_ms)
+        )
+
+
+def timeout_error(request_id: str, timeout_seconds: float) -> ErrorObject:
+    """Return what the service reports of a function that took too long."""
+    message = f"RequestId: {request_id} Error: Task timed out after {timeout_seconds:.2f} seconds"
+    return ErrorObject(message, "Sandbox.Timedout")
+
+
+def error_object(error: BaseException) -> ErrorObject:
+    """Return an exception as it is recorded."""
+    lines = traceback.format_exception(error)
+    return ErrorObject(
+        str(error), error_type_name(type(error)), stack_trace=tuple("".join(lines).splitlines())
+    )
