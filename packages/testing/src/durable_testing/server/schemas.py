@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
 from durable_core import lowlevel
@@ -260,7 +260,7 @@ class ListParameters(Shape):
 class InvokeParameters(Shape):
     """Headers and query of `Invoke`."""
 
-    invocation_type: Annotated[str, AfterValidator(str)] = "RequestResponse"
+    invocation_type: Literal["Event", "RequestResponse", "DryRun"] = "RequestResponse"
     durable_execution_name: ExecutionName | None = None
     qualifier: Qualifier | None = None
     tenant_id: TenantId | None = None

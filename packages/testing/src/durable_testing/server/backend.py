@@ -1,0 +1,65 @@
+"""What the routes stand on: a service, and somebody who runs functions."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from durable_core.lowlevel import ErrorObject
+    from durable_testing.engine.service import EngineService
+    from durable_testing.model import ServiceModel
+
+R = TypeVar("R")
+
+
+class FunctionCall(NamedTuple):
+    """One call of a plain function."""
+
+    function_name: str
+    version: str
+    payload: str
+    tenant_id: str | None = None
+    trace_header: str | None = None
+    client_context: str | None = None
+    """As JSON."""
+
+
+class FunctionAnswer(NamedTuple):
+    """What a function returned, as JSON, or the error it failed with."""
+
+    payload: str | None
+    error: ErrorObject | None = None
+
+
+class Backend:
+    """The service behind the routes, and who waits for it; see `create_app`."""
+
+    __slots__ = ("_tasks", "call_function", "service", "wait_closed")
+
+    def __init__(
+        self,
+        service: EngineService,
+        wait_closed: Callable[[str], Awaitable[object]],
+        call_function: Callable[[FunctionCall], Awaitable[FunctionAnswer]] | None,
+    ) -> None:
+        self.service = service
+        self.wait_closed = wait_closed
+        self.call_function = call_function
+        self._tasks: set[asyncio.Future[object]] = set()
+
+    async def apply(self, call: Callable[[ServiceModel, int], R]) -> R:
+        """Call the model, and answer when that is durable."""
+        answer = self.service.apply(call)
+        if inspect.isawaitable(answer):
+            return await answer
+        return answer
+
+    def start(self, work: Awaitable[object]) -> None:
+        """Let work go on that nobody waits for."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
