@@ -31,7 +31,7 @@ class Flight:
         self.is_timed_out = False
 
     def cancel(self) -> None:
-        """Discard it: the execution was stopped."""
+        """Discard it: the execution was stopped, or the process "died"."""
         self._task.cancel()
 
     def time_out(self) -> None:
@@ -88,7 +88,7 @@ def _end_of(
     if flight.is_timed_out and timeout_seconds is not None:
         return InvocationEnd(None, timeout_error(invocation.invocation_id, timeout_seconds))
     if task.cancelled():
-        return InvocationEnd(None, ErrorObject("The execution was closed.", "Runtime.ExitError"))
+        return InvocationEnd(None, ErrorObject("The invocation was cut off.", "Runtime.ExitError"))
     exception = task.exception()
     if exception is None:
         return InvocationEnd(task.result(), None)

@@ -156,6 +156,12 @@ class LocalEngine:
         """Whether an invocation of the execution is in flight."""
         return execution_arn in self._flights
 
+    def kill(self, execution_arn: str) -> None:
+        """End the invocation in flight, if there is one, as if its process had died."""
+        flight = self._flights.get(execution_arn)
+        if flight is not None:
+            flight.cancel()
+
     @property
     def is_blocked(self) -> bool:
         """Whether nothing runs, and nothing but executions' timeouts will happen by itself."""
