@@ -127,7 +127,7 @@ async def interrupted(event: str, context: DurableContext) -> str:
         if process.is_first_time(current_step().idempotency_key):
             # Long enough for the step to be recorded as started.
             await asyncio.sleep(0.5)
-            process.die()
+            await process.die()
         return value
 
     async def crashing(child: DurableContext, value: str) -> str:

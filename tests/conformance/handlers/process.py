@@ -8,18 +8,24 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 TABLE_VARIABLE: Final = "CONFORMANCE_TABLE"
 EXIT_STATUS: Final = 1
 
-exits: list[Callable[[int], None]] = [os._exit]
-"""The last one ends the process; a host that runs handlers in its own process adds its own."""
+
+async def exit_process() -> None:
+    """End this process on the spot: nothing is cleaned up."""
+    os._exit(EXIT_STATUS)
 
 
-def die() -> None:
-    """End the Lambda process on the spot, as `process.exit()` does: nothing is cleaned up."""
-    exits[-1](EXIT_STATUS)
+exits: list[Callable[[], Awaitable[None]]] = [exit_process]
+"""The last is how a process ends here. A host of many "processes" in one adds its own."""
+
+
+async def die() -> None:
+    """End the Lambda process, as `process.exit()` does."""
+    await exits[-1]()
 
 
 def is_first_time(key: str) -> bool:

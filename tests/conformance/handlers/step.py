@@ -182,7 +182,7 @@ async def no_retry_specific(event: Any, context: DurableContext) -> str:
 async def at_most_once_no_retry(event: str, context: DurableContext) -> None:
     async def log_and_die(text: str) -> None:
         current_step().logger.info(text)
-        process.die()
+        await process.die()
 
     await context.step(
         "at_most_once_flaky_step",
@@ -198,7 +198,7 @@ async def at_most_once_with_retry(event: str, context: DurableContext) -> str:
     async def die_first(text: str) -> str:
         current_step().logger.info(text)
         if current_step().attempt == 1:
-            process.die()
+            await process.die()
         return "succeeded on second attempt"
 
     return await context.step(

@@ -1,0 +1,115 @@
+"""Run AWS's conformance suites on an emulator: `uv run python tests/conformance/run.py`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import json
+import sys
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from conformance.judge import SUITES, Judge, Verdict
+from conformance.wheel import Suite, load_suite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+FAULTS: Final = Path(__file__).with_name("emulator_faults.json")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Judge, report, and return 0 when every requirement is met that can be."""
+    options = _parser().parse_args(arguments)
+    suite = load_suite()
+    ids = [
+        requirement_id
+        for requirement_id, file in suite.files.items()
+        if (not options.suite or file.parent.name in options.suite)
+        and (not options.only or requirement_id in options.only)
+    ]
+    verdicts = judge_all(suite, ids, options.emulator)
+    faults = emulator_faults() if options.emulator == "aws" else {}
+    print_table(verdicts, faults)
+    if options.report:
+        report = report_of(verdicts, options.emulator, faults)
+        options.report.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    passed = sum(verdict.passed for verdict in verdicts)
+    print(f"conformance: {passed}/{len(verdicts)}")
+    return int(any(not v.passed and v.requirement_id not in faults for v in verdicts))
+
+
+def judge_all(suite: Suite, ids: Iterable[str], emulator: str) -> list[Verdict]:
+    """Judge the requirements on an emulator: `ours` or `aws`."""
+    module = importlib.import_module(f"conformance.{emulator}")
+    # The validators say what they do; and in our emulator's process, handlers print too.
+    with redirect_stdout(io.StringIO()), module.running_emulator() as running:
+        judge = Judge(suite, running)
+        if running.workers == 1:
+            return [judge.judge(requirement_id) for requirement_id in ids]
+        with ThreadPoolExecutor(running.workers) as workers:
+            return list(workers.map(judge.judge, ids))
+
+
+def emulator_faults() -> dict[str, str]:
+    """What AWS's emulator cannot satisfy, with the evidence."""
+    return json.loads(FAULTS.read_text(encoding="utf-8"))
+
+
+def print_table(verdicts: Sequence[Verdict], faults: dict[str, str]) -> None:
+    """Print a row a suite, and below them what failed and why."""
+    suites: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        suites[verdict.suite].append(verdict)
+    print(f"{'suite':<20} {'passed':>8}")
+    for name in SUITES:
+        if name in suites:
+            passed = sum(verdict.passed for verdict in suites[name])
+            print(f"{name:<20} {f'{passed}/{len(suites[name])}':>8}")
+    for verdict in verdicts:
+        if not verdict.passed:
+            evidence = faults.get(verdict.requirement_id)
+            note = f"  [the emulator's fault: {evidence}]" if evidence else ""
+            print(f"\n{verdict.requirement_id} {verdict.function_name}{note}")
+            for error in verdict.errors:
+                print(f"    {error}")
+    print()
+
+
+def report_of(verdicts: Sequence[Verdict], emulator: str, faults: dict[str, str]) -> dict[str, Any]:
+    """Return the run as JSON data."""
+    return {
+        "emulator": emulator,
+        "passed": sum(verdict.passed for verdict in verdicts),
+        "total": len(verdicts),
+        "requirements": [
+            {
+                "id": verdict.requirement_id,
+                "suite": verdict.suite,
+                "handler": verdict.function_name,
+                "passed": verdict.passed,
+                "errors": verdict.errors,
+                "emulatorFault": None if verdict.passed else faults.get(verdict.requirement_id),
+            }
+            for verdict in verdicts
+        ],
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suite", nargs="+", choices=SUITES, help="only these suites")
+    parser.add_argument("--only", nargs="+", metavar="ID", help="only these requirements")
+    parser.add_argument("--emulator", choices=("ours", "aws"), default="ours")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the verdicts as JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
