@@ -90,10 +90,10 @@ class OurEmulator:
         self._loop = loop
         self._clock = clock
         self.clock = self
+        self.stream = LogStream(clock.now_ms)
         self.client = lambda_client(self._request)
         self.engine = self._run(self._open())
         self._app = create_app(ThroughEngine(self.engine), wait_closed=self._finish)
-        self.stream = LogStream(clock.now_ms)
 
     @property
     def lines(self) -> list[Line]:
@@ -162,12 +162,14 @@ class OurEmulator:
         return self._run(asgi_request(self._app, method, target, headers=headers, body=body))
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return self._loop.run_until_complete(coroutine)
+        # All that the functions do, they do in here.
+        with redirect_stdout(self.stream):
+            return self._loop.run_until_complete(coroutine)
 
 
 @contextmanager
 def running_emulator() -> Iterator[OurEmulator]:
-    """Run the emulator; meanwhile this process is its functions', standard output too."""
+    """Run the emulator; meanwhile what this process logs is its functions' log."""
     with asyncio.Runner() as runner:
         emulator = OurEmulator(runner.get_loop(), VirtualClock(is_running=False))
         handler = logging.StreamHandler(emulator.stream)
@@ -178,8 +180,7 @@ def running_emulator() -> Iterator[OurEmulator]:
         try:
             root.addHandler(handler)
             root.setLevel(logging.INFO)
-            with redirect_stdout(emulator.stream):
-                yield emulator
+            yield emulator
         finally:
             root.setLevel(level)
             root.removeHandler(handler)

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def judge_all(suite: Suite, ids: Iterable[str], emulator: str) -> list[Verdict]:
     """Judge the requirements on an emulator: `ours` or `aws`."""
     module = importlib.import_module(f"conformance.{emulator}")
-    # The validators say what they do; and in our emulator's process, handlers print too.
+    # The validators say what they do.
     with redirect_stdout(io.StringIO()), module.running_emulator() as running:
         judge = Judge(suite, running)
         if running.workers == 1:
