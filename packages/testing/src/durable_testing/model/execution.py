@@ -165,7 +165,9 @@ class Execution:
     @property
     def expires_at_ms(self) -> int | None:
         """When it is forgotten; None while it is open."""
-        return None if self.ended_at_ms is None else self.ended_at_ms + self.retention_ms
+        if self.ended_at_ms is None or self.status is ExecutionStatus.DELETING:
+            return self.ended_at_ms
+        return self.ended_at_ms + self.retention_ms
 
     @property
     def has_news(self) -> bool:

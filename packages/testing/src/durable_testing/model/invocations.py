@@ -119,18 +119,18 @@ def recover_executions(state: ServiceState, executions: Iterable[Execution], now
     """
     for execution in executions:
         fire(state, execution, now_ms)
+        if execution.invocation_id is not None:
+            stamp = execution.stamp(now_ms)
+            execution.complete_invocation(stamp, LOST)
+            execution.owes_invocation = True
+            come_to_rest(state, execution, stamp, owes_invocation=True)
+            state.mark(execution)
         if execution.is_open:
-            _recover_execution(state, execution, now_ms)
+            _go_on_after_loss(state, execution)
 
 
-def _recover_execution(state: ServiceState, execution: Execution, now_ms: int) -> None:
+def _go_on_after_loss(state: ServiceState, execution: Execution) -> None:
     state.effects.extend(execution.dispatches.values())
-    if execution.invocation_id is not None:
-        stamp = execution.stamp(now_ms)
-        execution.complete_invocation(stamp, LOST)
-        execution.owes_invocation = True
-        come_to_rest(state, execution, stamp, owes_invocation=True)
-        state.mark(execution)
     if execution.is_invocation_due:
         execution.is_invocation_due = False
         execution.owes_invocation = True

@@ -120,6 +120,11 @@ class ServiceModel:
         return start_execution(self.state, request, now_ms)
 
     @_entry
+    def hold(self, execution_arn: str, now_ms: int) -> None:  # noqa: ARG002  as every change
+        """Hold an execution that the archive has; what its process left undone goes on."""
+        self.state.execution(execution_arn)
+
+    @_entry
     def begin_invocation(self, execution_arn: str, now_ms: int) -> Invocation | None:
         """Begin an invocation; None when none may run now."""
         return begin_invocation(self.state, execution_arn, now_ms)

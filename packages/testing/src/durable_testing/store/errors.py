@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from durable_core.lowlevel import CheckpointError
-from durable_testing.model.errors import INVALID_TOKEN, ServiceError
+from durable_testing.model.errors import INVALID_TOKEN, ErrorCode, ServiceError
 
 
 class StoreError(Exception):
@@ -14,8 +14,10 @@ class ExecutionInUseError(StoreError):
     """Another live process runs this execution."""
 
 
-def checkpoint_error(error: ServiceError) -> CheckpointError:
+def checkpoint_error(error: Exception) -> CheckpointError:
     """Return a refusal as the driver wants it: may the invocation be tried again (service 1.12)."""
+    if not isinstance(error, ServiceError):
+        return CheckpointError(str(error), code=ErrorCode.SERVICE.value, is_retryable=True)
     status = error.form.status
     is_superseded = error.message.lower().startswith(INVALID_TOKEN.lower())
     is_retryable = is_superseded or status == 429 or status >= 500  # noqa: PLR2004  HTTP

@@ -1,4 +1,8 @@
-"""Executions as rows, both ways. A column a field; JSON only for what has no fixed shape."""
+"""Executions as rows, both ways. A column a field; JSON only for what has no fixed shape.
+
+The answer kept for a client that asks again is not stored: when an execution is read back, the
+invocation it was for is over.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from durable_core.lowlevel import (
-    CheckpointResponse,
     ErrorObject,
     ExecutionStatus,
     Operation,
@@ -15,7 +18,7 @@ from durable_core.lowlevel import (
     OperationType,
 )
 from durable_testing.model.effects import ChainedInvoke
-from durable_testing.model.execution import CallbackDeadlines, Execution, Replayable, is_pending
+from durable_testing.model.execution import CallbackDeadlines, Execution, is_pending
 from durable_testing.model.history import EventType, HistoryEvent
 from durable_testing.model.requests import StartMode
 from durable_testing.store.locks import place_of
@@ -35,10 +38,9 @@ STATE_COLUMNS: Final = (
     "invocation_began_ms", "is_invocation_due", "is_superseded", "owes_invocation", "retry_at_ms",
     "failures", "strikes", "token", "token_number", "touch", "handler_seen", "seen_at_build",
 )  # fmt: skip
-EXECUTION_COLUMNS: Final = ("key", *IDENTITY_COLUMNS, *STATE_COLUMNS)
+EXECUTION_COLUMNS: Final = ("key", "family", *IDENTITY_COLUMNS, *STATE_COLUMNS)
 OPERATION_COLUMNS: Final = ("execution", "sequence", "touched", "extra", *Operation._fields)
 EVENT_COLUMNS: Final = ("execution", *HistoryEvent._fields)
-REPLAYABLE_COLUMNS: Final = ("execution", *Replayable._fields)
 
 _execution_values: Callable[[Execution], Row] = attrgetter(*IDENTITY_COLUMNS, *STATE_COLUMNS)
 _ERROR_PLACE: Final = (*IDENTITY_COLUMNS, *STATE_COLUMNS).index("error")
@@ -51,7 +53,6 @@ class ExecutionRows(NamedTuple):
     execution: Row
     operations: list[Row]
     events: list[Row]
-    replayable: Row | None
 
 
 def _dump(value: Any) -> str:
@@ -71,8 +72,11 @@ def _error_of(fields: list[Any]) -> ErrorObject:
     return ErrorObject(message, kind, data, None if stack is None else tuple(stack))
 
 
-def take_rows(execution: Execution) -> ExecutionRows:
-    """Return the rows to write, and take note that they were taken."""
+def take_rows(execution: Execution, family: int) -> ExecutionRows:
+    """Return the rows to write, and take note that they were taken.
+
+    `family` stands for the execution whose chained invokes, direct or not, started this one.
+    """
     key = place_of(execution.arn)
     values = list(_execution_values(execution))
     values[_ERROR_PLACE] = _dump_error(execution.error)
@@ -83,9 +87,7 @@ def take_rows(execution: Execution) -> ExecutionRows:
     ]
     execution.unsaved.clear()
     execution.saved_events = len(execution.events)
-    return ExecutionRows(
-        (key, *values), operations, events, _replayable_row(key, execution.replayable)
-    )
+    return ExecutionRows((key, family, *values), operations, events)
 
 
 def _operation_row(execution: Execution, key: int, operation_id: str) -> Row:
@@ -102,12 +104,6 @@ def _operation_row(execution: Execution, key: int, operation_id: str) -> Row:
     )
 
 
-def _replayable_row(key: int, last: Replayable | None) -> Row | None:
-    if last is None:
-        return None
-    return (key, last.client_token, last.inbound_token, last.at_ms, _dump(last.response))
-
-
 _READERS: dict[str, Callable[[Any], Any]] = {
     "status": ExecutionStatus,
     "mode": StartMode,
@@ -119,12 +115,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def restore(
-    row: Row,
-    operations: Iterable[Row],
-    events: Iterable[Row],
-    replayable: Row | None,
-) -> Execution:
+def restore(row: Row, operations: Iterable[Row], events: Iterable[Row]) -> Execution:
     """Return the execution its rows were taken from; rows in the order of their columns."""
     fields = dict(zip(EXECUTION_COLUMNS, row, strict=True))
     execution = Execution(*(fields[column] for column in IDENTITY_COLUMNS))
@@ -138,8 +129,6 @@ def restore(
         for _, id_, kind, *rest, details in events
     ]
     execution.saved_events = len(execution.events)
-    if replayable is not None:
-        execution.replayable = _restore_replayable(replayable)
     return execution
 
 
@@ -169,15 +158,3 @@ def _operation_of(fields: Sequence[Any]) -> Operation:
         error=_load_error(error) if isinstance(error, str) else error,
         replay_children=bool(operation.replay_children),
     )
-
-
-def _restore_replayable(row: Row) -> Replayable:
-    _, client_token, inbound_token, at_ms, response = row
-    token, operations, marker = json.loads(response)
-    records: list[Operation] = []
-    for fields in operations:
-        error = fields[_OPERATION_ERROR]
-        fields[_OPERATION_ERROR] = None if error is None else _error_of(error)
-        records.append(_operation_of(fields))
-    answer = CheckpointResponse(token, tuple(records), marker)
-    return Replayable(client_token, inbound_token, at_ms, answer)

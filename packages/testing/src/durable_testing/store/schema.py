@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Final
@@ -12,11 +14,14 @@ from durable_testing.store.rows import (
     EVENT_COLUMNS,
     EXECUTION_COLUMNS,
     OPERATION_COLUMNS,
-    REPLAYABLE_COLUMNS,
+    STATE_COLUMNS,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
     from pathlib import Path
+
+    from durable_testing.model.config import FunctionConfig
 
 APPLICATION_ID: Final = 0x44757261
 """`Dura` in ASCII; in the file's header, so that a foreign file is known without opening it."""
@@ -34,14 +39,13 @@ TABLES: Final = f"""
 CREATE TABLE functions (name TEXT PRIMARY KEY, config TEXT NOT NULL);
 CREATE TABLE executions ({_columns(EXECUTION_COLUMNS)}, PRIMARY KEY (key)) WITHOUT ROWID;
 CREATE UNIQUE INDEX execution_names ON executions (function_name, name);
-CREATE INDEX execution_parents ON executions (parent_arn) WHERE parent_arn IS NOT NULL;
+CREATE INDEX execution_families ON executions (family) WHERE ended_at_ms IS NULL;
 CREATE TABLE operations ({_columns(OPERATION_COLUMNS)}, PRIMARY KEY (execution, sequence));
 CREATE INDEX operation_callbacks ON operations (callback_id) WHERE callback_id IS NOT NULL;
 CREATE TABLE events ({_columns(EVENT_COLUMNS)}, PRIMARY KEY (execution, id));
-CREATE TABLE replayables ({_columns(REPLAYABLE_COLUMNS)}, PRIMARY KEY (execution)) WITHOUT ROWID;
 CREATE TABLE requests (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, execution INTEGER NOT NULL,
-    kind TEXT NOT NULL, target TEXT NOT NULL, payload TEXT
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, family INTEGER NOT NULL,
+    kind TEXT NOT NULL, target TEXT NOT NULL, payload TEXT NOT NULL, answer TEXT
 );
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
@@ -53,15 +57,35 @@ def _insert(verb: str, table: str, columns: tuple[str, ...]) -> str:
     return f"{verb} INTO {table} ({_columns(columns)}) VALUES ({marks})"
 
 
-PUT_EXECUTION: Final = _insert("REPLACE", "executions", EXECUTION_COLUMNS)
+PUT_EXECUTION: Final = (
+    _insert("INSERT", "executions", EXECUTION_COLUMNS)
+    + " ON CONFLICT (key) DO UPDATE SET "
+    + ", ".join(f'"{column}" = excluded."{column}"' for column in STATE_COLUMNS)
+)
 PUT_OPERATION: Final = _insert("REPLACE", "operations", OPERATION_COLUMNS)
 APPEND_EVENT: Final = _insert("INSERT", "events", EVENT_COLUMNS)
-PUT_REPLAYABLE: Final = _insert("REPLACE", "replayables", REPLAYABLE_COLUMNS)
+PUT_FUNCTION: Final = _insert("REPLACE", "functions", ("name", "config"))
+DELETIONS: Final = (
+    "DELETE FROM executions WHERE key = ?",
+    "DELETE FROM operations WHERE execution = ?",
+    "DELETE FROM events WHERE execution = ?",
+)
 
 
 def select(table: str, columns: tuple[str, ...], condition: str) -> str:
     """Return the statement that reads rows in the order of their columns."""
     return f"SELECT {_columns(columns)} FROM {table} WHERE {condition}"  # noqa: S608  constants
+
+
+def put_functions(connection: sqlite3.Connection, functions: Iterable[FunctionConfig]) -> None:
+    """Write the functions that the file does not know, or knows otherwise."""
+    rows = {function.name: json.dumps(dataclasses.asdict(function)) for function in functions}
+    known = dict(connection.execute("SELECT name, config FROM functions"))
+    changed = [(name, config) for name, config in rows.items() if known.get(name) != config]
+    if changed:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(PUT_FUNCTION, changed)
+        connection.execute("COMMIT")
 
 
 def check_file(path: Path) -> bool:
@@ -104,9 +128,18 @@ def open_database(path: Path) -> sqlite3.Connection:
     if not check_file(path):
         _create(path)
     connection = connect(path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    with store_errors(path):
+        connection.execute("PRAGMA synchronous = FULL")
     return connection
+
+
+@contextlib.contextmanager
+def store_errors(path: Path) -> Generator[None]:
+    """Say what SQLite could not do as a `StoreError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"the database {path} cannot be used: {error}") from error
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -129,12 +162,23 @@ def _create(path: Path) -> None:
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(f"BEGIN; {TABLES} COMMIT;")
         if path.exists() and path.stat().st_size == 0:
             path.unlink()
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
+            _sync_directory(path.parent)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"cannot create the database {path}: {error}") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a file's name durable, too."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
