@@ -41,6 +41,7 @@ class Laboratory:
         self.model = ServiceModel(FUNCTIONS, new_id=seeded_ids(), config=ServiceConfig(**limits))
         self.closings = Closings(lambda: self.model)
         self.effects: list[Any] = []
+        self.something = asyncio.Event()
         self.gate: Callable[[str], None] = lambda _name: None
         self.calls: list[Any] = []
         self.plain_answer: Any = None
@@ -49,16 +50,21 @@ class Laboratory:
             service,
             wait_closed=self.closings.wait,
             call_function=self._call_plain,
-            gate=lambda name: self.gate(name),
+            gate=self._pass_gate,
         )
         self.service = service
 
     def _on_effect(self, effect: Any) -> None:
         self.effects.append(effect)
+        self.something.set()
         self.closings.on_effect(effect)
+
+    def _pass_gate(self, name: str) -> None:
+        self.gate(name)
 
     async def _call_plain(self, call: Any) -> Any:
         self.calls.append(call)
+        self.something.set()
         return self.plain_answer
 
     async def request(

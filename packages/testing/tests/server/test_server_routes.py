@@ -37,8 +37,7 @@ def test_a_synchronous_invoke_waits_for_the_outcome(lab):
         invoke = asyncio.ensure_future(
             lab.request("POST", INVOKE.format("orders:1"), b"{}", headers={})
         )
-        while not lab.effects:
-            await asyncio.sleep(0)
+        await lab.something.wait()
         assert not invoke.done()
         lab.close(lab.effects[0].execution_arn)
         return await invoke
@@ -62,8 +61,7 @@ def test_a_synchronous_invoke_waits_for_the_outcome(lab):
 def test_a_failed_execution_is_a_function_error_of_its_invoke(lab, error, body):
     async def scenario():
         invoke = asyncio.ensure_future(lab.request("POST", INVOKE.format("orders:1"), b"{}"))
-        while not lab.effects:
-            await asyncio.sleep(0)
+        await lab.something.wait()
         arn = lab.effects[0].execution_arn
         lab.end(arn, lab.begin(arn), {"Status": "FAILED", "Error": error})
         return await invoke
@@ -120,8 +118,7 @@ def test_an_event_invoke_of_a_plain_function_does_not_wait(lab):
         headers = {"X-Amz-Invocation-Type": "Event"}
         response = await lab.request("POST", INVOKE.format("plain"), headers=headers)
         assert lab.calls == []
-        while not lab.calls:
-            await asyncio.sleep(0)
+        await lab.something.wait()
         return response
 
     response = lab.loop.run_until_complete(scenario())
