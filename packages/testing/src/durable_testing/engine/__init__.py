@@ -13,6 +13,7 @@ from durable_testing.engine.functions import (
 )
 from durable_testing.engine.hooks import EngineHooks, InvocationEnd
 from durable_testing.engine.local import EngineError, LocalEngine
+from durable_testing.engine.remote import RemoteCall, RemoteCode, RemoteFunctionError
 from durable_testing.engine.service import EngineService, OpenService, in_memory
 
 __all__ = (
@@ -23,6 +24,9 @@ __all__ = (
     "LocalEngine",
     "LocalFunction",
     "OpenService",
+    "RemoteCall",
+    "RemoteCode",
+    "RemoteFunctionError",
     "VirtualClock",
     "VirtualTimer",
     "durable_function",

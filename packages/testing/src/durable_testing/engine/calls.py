@@ -13,6 +13,7 @@ from durable_testing.engine.clock import VirtualClock
 from durable_testing.engine.functions import LAMBDA_PARAMETERS, parameter_count
 from durable_testing.engine.holding import Hold, HoldingExecutor
 from durable_testing.engine.invocations import error_object, timeout_error
+from durable_testing.engine.remote import RemoteCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +26,15 @@ if TYPE_CHECKING:
 
 async def call_plain(engine: LocalEngine, effect: ChainedInvoke) -> None:
     """Run a plain function and hand its outcome to the operation that waits for it."""
-    function = engine.functions.get(effect.function_name)
-    if function is None or function.plain is None:
-        raise LookupError(f"a chained invoke needs the function {effect.function_name!r}")
-    result, error = await _outcome(engine, function, function.plain, effect)
+    call = RemoteCall(
+        effect.operation_id,
+        effect.function_name,
+        effect.version,
+        effect.payload or "null",
+        effect.tenant_id,
+        effect.trace_header,
+    )
+    result, error = await call_function(engine, call)
     await engine.apply(
         lambda model, now_ms: model.complete_chained_invoke(
             effect.execution_arn, effect.operation_id, now_ms, result=result, error=error
@@ -36,11 +42,14 @@ async def call_plain(engine: LocalEngine, effect: ChainedInvoke) -> None:
     )
 
 
-async def _outcome(
-    engine: LocalEngine, function: LocalFunction, fn: Callable[..., Any], effect: ChainedInvoke
+async def call_function(
+    engine: LocalEngine, call: RemoteCall
 ) -> tuple[str | None, ErrorObject | None]:
-    payload: Any = None if effect.payload is None else json.loads(effect.payload)
-    task = asyncio.ensure_future(_call(engine, fn, payload))
+    """Run a plain function once; return its result as JSON, or the error it failed with."""
+    function = engine.functions.get(call.function_name)
+    if function is None or (function.plain is None and function.remote is None):
+        raise LookupError(f"an invoke needs the plain function {call.function_name!r}")
+    task = asyncio.ensure_future(_call(engine, function, call))
     timeout_seconds = function.timeout_seconds
     timer = None
     if timeout_seconds is not None:
@@ -54,13 +63,19 @@ async def _outcome(
         if not task.done():
             task.cancel()
     if task.cancelled():
-        return None, timeout_error(effect.operation_id, timeout_seconds or 0)
+        return None, timeout_error(call.request_id, timeout_seconds or 0)
     if (error := task.exception()) is not None:
         return None, error_object(error)
     return task.result(), None
 
 
-async def _call(engine: LocalEngine, fn: Callable[..., Any], payload: Any) -> str:
+async def _call(engine: LocalEngine, function: LocalFunction, call: RemoteCall) -> str:
+    if function.remote is not None:
+        return await function.remote.call(call)
+    fn = function.plain
+    if fn is None:
+        raise LookupError(f"{function.name!r} is no plain function")
+    payload: Any = json.loads(call.payload)
     arguments = (payload, None) if parameter_count(fn) == LAMBDA_PARAMETERS else (payload,)
     result: Any = await _run(engine.clock, partial(fn, *arguments))
     return json.dumps(result, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""The functions an engine runs: durable workflows, and plain functions for chained invokes."""
+"""The functions an engine runs: durable workflows, plain functions, and code elsewhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from durable_testing.model import FunctionConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from durable_testing.engine.remote import RemoteCode
 
 MAX_EXECUTION_SECONDS: Final = 366 * 86_400
 """The longest execution the service allows (service 5.1)."""
@@ -27,12 +29,14 @@ class LocalFunction:
         config: What the service model knows of it.
         workflow: The durable handler; None for a plain function.
         plain: The plain function, `fn(payload)` or `fn(payload, None)`, sync or async.
+        remote: Reaches the process that runs the code, durable or plain, in place of both.
         timeout_seconds: How long one invocation or call may take; None: as long as it wants.
     """
 
     config: FunctionConfig
     workflow: Workflow | None = None
     plain: Callable[..., Any] | None = None
+    remote: RemoteCode | None = None
     timeout_seconds: float | None = None
 
     @property

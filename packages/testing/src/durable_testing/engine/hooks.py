@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class InvocationEnd(NamedTuple):
     """How an invocation ended: with an output, or failed with an error."""
 
-    output: InvocationOutput | None
+    output: InvocationOutput | Any
+    """A record, or what another process answered as JSON; None where it failed."""
     error: ErrorObject | None
     exception: BaseException | None = None
     """What was raised, where something was."""

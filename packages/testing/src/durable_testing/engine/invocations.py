@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import traceback
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from durable_core.lowlevel import Environment, ErrorObject, drive, error_type_name
 from durable_testing.engine.clock import VirtualClock
 from durable_testing.engine.holding import AttemptHold, HoldingExecutor
 from durable_testing.engine.hooks import InvocationEnd
+from durable_testing.engine.remote import (
+    RemoteCall,
+    RemoteFunctionError,
+    invocation_event,
+    json_or_text,
+)
 
 if TYPE_CHECKING:
     from durable_core.lowlevel import Instrumentation, InvocationOutput
     from durable_testing.engine.functions import LocalFunction
     from durable_testing.engine.local import LocalEngine
+    from durable_testing.engine.remote import RemoteCode
     from durable_testing.model import Invocation, Invoke
 
 DEADLINE_MARGIN_MS: Final = 500
@@ -26,7 +34,7 @@ class Flight:
 
     __slots__ = ("_task", "is_timed_out")
 
-    def __init__(self, task: asyncio.Task[InvocationOutput]) -> None:
+    def __init__(self, task: asyncio.Task[Any]) -> None:
         self._task = task
         self.is_timed_out = False
 
@@ -44,7 +52,7 @@ async def run_invocation(engine: LocalEngine, effect: Invoke) -> None:
     """Run the invocation that the service asked for."""
     arn = effect.execution_arn
     function = engine.functions.get(effect.function_name)
-    if function is None or function.workflow is None:
+    if function is None or (function.workflow is None and function.remote is None):
         raise LookupError(f"execution {arn} needs the workflow {effect.function_name!r}")
     invocation = await engine.apply(lambda model, now_ms: model.begin_invocation(arn, now_ms))
     if invocation is None:
@@ -60,7 +68,10 @@ async def _fly(
 ) -> InvocationEnd:
     arn = invocation.input.execution_arn
     timeout_ms = None if function.timeout_seconds is None else int(function.timeout_seconds * 1000)
-    task = asyncio.create_task(_drive(engine, function, invocation, timeout_ms))
+    if function.remote is None:
+        task = asyncio.create_task(_drive(engine, function, invocation, timeout_ms))
+    else:
+        task = asyncio.create_task(_call_remote(function.remote, invocation))
     flight = Flight(task)
     engine.take_off(arn, flight)
     timer = None
@@ -80,7 +91,7 @@ async def _fly(
 
 
 def _end_of(
-    task: asyncio.Task[InvocationOutput],
+    task: asyncio.Task[Any],
     flight: Flight,
     timeout_seconds: float | None,
     invocation: Invocation,
@@ -128,6 +139,19 @@ async def _drive(
             threads.shutdown(wait=False, cancel_futures=True)
 
 
+async def _call_remote(remote: RemoteCode, invocation: Invocation) -> Any:
+    """Have another process run the invocation; what it answers is for the service to judge."""
+    call = RemoteCall(
+        invocation.invocation_id,
+        invocation.function_name,
+        invocation.version,
+        json.dumps(invocation_event(invocation.input), separators=(",", ":")),
+        invocation.tenant_id,
+        invocation.trace_header,
+    )
+    return json_or_text(await remote.call(call))
+
+
 async def _report(
     engine: LocalEngine, arn: str, invocation: Invocation, end: InvocationEnd
 ) -> None:
@@ -151,6 +175,8 @@ def timeout_error(request_id: str, timeout_seconds: float) -> ErrorObject:
 
 def error_object(error: BaseException) -> ErrorObject:
     """Return an exception as it is recorded."""
+    if isinstance(error, RemoteFunctionError):
+        return error.error
     lines = traceback.format_exception(error)
     return ErrorObject(
         str(error), error_type_name(type(error)), stack_trace=tuple("".join(lines).splitlines())

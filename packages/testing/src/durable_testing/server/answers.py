@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from durable_core.lowlevel import (
         CheckpointResponse,
         ErrorObject,
-        InvocationInput,
         Operation,
         StatePage,
     )
@@ -83,20 +82,6 @@ def list_answer(page: ExecutionPage) -> Wire:
     return _marked(
         {"DurableExecutions": [_summary(each) for each in page.executions]}, page.next_marker
     )
-
-
-def invocation_event(invocation: InvocationInput) -> Wire:
-    """Return the event a function is invoked with; its timestamps are milliseconds (2.1, 2.2)."""
-    operations = [operation_to_wire(each, in_event=True) for each in invocation.operations]
-    return {
-        "DurableExecutionArn": invocation.execution_arn,
-        "CheckpointToken": invocation.checkpoint_token,
-        "InitialExecutionState": {
-            "Operations": operations,
-            "NextMarker": invocation.next_marker or "",
-        },
-        "UpdatedOperationIds": sorted(invocation.updated_operation_ids),
-    }
 
 
 def function_error(error: ErrorObject | None) -> Wire:
