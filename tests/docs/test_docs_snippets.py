@@ -1,7 +1,7 @@
 """Every Python block of every document runs, and prints what the document says it prints.
 
 The blocks of one page run in order in one namespace, as a reader would paste them. A line
-`#> text` is a line of output that its block must print. A block inside an HTML comment is run too,
+`# > text` is a line of output that its block must print. A block inside an HTML comment is run too,
 and prepares the next.
 """
 
@@ -59,7 +59,7 @@ def test_the_snippets_of_a_page_run_and_print_what_it_says(
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(block, str(page), "exec"), module.__dict__)  # noqa: S102 - our own pages
-        expected = re.findall(r"^\s*#> ?(.*)$", block, re.MULTILINE)
+        expected = re.findall(r"^\s*# > ?(.*)$", block, re.MULTILINE)
         if expected:
             assert printed.getvalue().splitlines() == expected
 
