@@ -1,4 +1,4 @@
-"""What instrumentation sees: hook data, the `Instrumentation` base, and the hooks of one invocation.
+"""What instrumentation sees: hook data, the `Instrumentation` base, one invocation's hooks.
 
 Hooks are plain functions, called inline on the loop where the thing happens; an exception in one is
 reported once and ignored. A hook that a plugin does not override costs nothing.
@@ -6,12 +6,11 @@ reported once and ignored. A hook that a plugin does not override costs nothing.
 
 from __future__ import annotations
 
-import logging
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping, Sequence
+    from contextlib import AbstractContextManager
 
 
 class OperationDetails(NamedTuple):
@@ -233,7 +232,7 @@ class Around:
         self._managers = managers
         self._reports: list[Callable[[AttemptOutcome], None]] = []
 
-    def __enter__(self) -> Around:
+    def __enter__(self) -> Self:
         for manager in self._managers:
             report = self._hooks.guard(manager.__enter__)
             if report is not None:

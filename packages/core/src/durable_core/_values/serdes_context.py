@@ -1,0 +1,102 @@
+"""What a serdes is and what it is told, and how one refuses."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from durable_core._values.errors import SerDesError
+from durable_core._values.generics import T
+
+ANNOTATE = "annotate the function's return type and install durable-core[pydantic], or pass serdes="
+"""What to do about a value that only its class can bring back."""
+
+
+class SerDesContext(NamedTuple):
+    """What is being written or read: for messages, file names and keys, never for the text."""
+
+    operation_id: str | None = None
+    operation_name: str | None = None
+    execution_arn: str | None = None
+    entity: str = "value"
+    """What the value is to the operation: "result", "payload", "state", "input" …"""
+
+    def __str__(self) -> str:
+        if self.operation_name is not None:
+            return f"the {self.entity} of {self.operation_name!r}"
+        if self.operation_id is not None:
+            return f"the {self.entity} of operation {self.operation_id}"
+        return f"the {self.entity}"
+
+
+NO_CONTEXT = SerDesContext()
+
+
+class SerDes(Protocol[T]):
+    """Turns values into text and back; both directions must be pure.
+
+    A serdes may also have `encode(value, context) -> (text, decoded value)`, which gives at once
+    what `serialize` and then `deserialize` give; see `encode_with`.
+    """
+
+    def serialize(self, value: T, context: SerDesContext, /) -> str | None:
+        """The text to record; None records nothing."""
+        ...
+
+    def deserialize(self, data: str | None, context: SerDesContext, /) -> T:
+        """The value that `serialize` was given."""
+        ...
+
+
+def encode_with(serdes: SerDes[Any], value: Any, context: SerDesContext) -> tuple[str | None, Any]:
+    """The text to record, and the value as every later reader gets it.
+
+    The second is what a workflow must see on the first run too. A serdes with an `encode` of its
+    own is asked once; the text is never read a second time.
+
+    Raises:
+        SerDesError: Whatever the serdes raises, with the operation named.
+    """
+    try:
+        encode = getattr(serdes, "encode", None)
+        if encode is not None:
+            return encode(value, context)
+        data = serdes.serialize(value, context)
+        return data, serdes.deserialize(data, context)
+    except SerDesError:
+        raise
+    except Exception as error:
+        raise _foreign(serdes, "write", context, error) from error
+
+
+def decode_with(serdes: SerDes[Any], data: str | None, context: SerDesContext) -> Any:
+    """The recorded value; what the serdes raises becomes `SerDesError`."""
+    try:
+        return serdes.deserialize(data, context)
+    except SerDesError:
+        raise
+    except Exception as error:
+        raise _foreign(serdes, "read", context, error) from error
+
+
+def refusal(context: SerDesContext, why: str) -> SerDesError:
+    """The error for a value that cannot be written."""
+    return SerDesError(f"{context} cannot be recorded: {why}")
+
+
+def unreadable(context: SerDesContext, why: str) -> SerDesError:
+    """The error for a text that cannot be read."""
+    return SerDesError(f"{context} cannot be read back: {why}")
+
+
+def class_of(value: object) -> str:
+    """The class of a value as messages name it: bare for builtins, qualified otherwise."""
+    kind = type(value)
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _foreign(serdes: object, verb: str, context: SerDesContext, error: Exception) -> SerDesError:
+    return SerDesError(
+        f"{class_of(serdes)} could not {verb} {context}: {type(error).__name__}: {error}"
+    )

@@ -1,0 +1,272 @@
+"""What JSON cannot carry, in envelopes: `{"$py": "datetime", "v": "2026-11-25T00:37:13+00:00"}`.
+
+The walk knows exact types only, so whatever it takes comes back as it was; the rest it refuses,
+with the path that leads there. A dict with other keys than strings, or with the key `$py`, is in an
+envelope itself, so an envelope is never mistaken for data, nor data for an envelope.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from binascii import a2b_base64, b2a_base64
+from datetime import date, datetime, time, timedelta, timezone
+from importlib import import_module
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
+
+from durable_core._values.serdes_context import class_of
+from durable_core._values.serdes_plain import (
+    MAX_DEPTH,
+    PLAIN_INT_BITS,
+    from_json,
+    is_storable,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import tzinfo
+
+MARK: Final = "$py"
+MARK_AS_KEY: Final = '"$py":'
+"""In a compact text this stands nowhere but before the value of a key: quotes in strings are
+escaped."""
+_TEXT: Final = frozenset({str})
+_QUOTED_MARK: Final = '"$py"'
+TOO_DEEP: Final = f"is nested more than {MAX_DEPTH} levels deep, or holds itself"
+
+
+class Unfaithful(Exception):  # noqa: N818
+    """A value that would not come back; `path` grows while it travels up to the root."""
+
+    def __init__(self, why: str, *, is_about_class: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.is_about_class = is_about_class
+        self.path: list[str] = []
+
+    def inside(self, part: str) -> Unfaithful:
+        """The same, seen from one level up."""
+        self.path.append(part)
+        return self
+
+    def where(self) -> str:
+        """The path from the root, such as `$.rows[3].when`; a long one without its middle."""
+        parts = self.path[::-1]
+        if len(parts) > 12:  # noqa: PLR2004
+            parts = [*parts[:6], " … ", *parts[-3:]]
+        return "$" + "".join(parts)
+
+
+def tagged_json(value: Any) -> str:
+    """The JSON text of a value of any supported type.
+
+    Raises:
+        Unfaithful: Something in it would not come back as it is.
+    """
+    text = to_json(_tree(value, 0))
+    if not is_storable(text):
+        raise Unfaithful(TOO_DEEP)
+    return text
+
+
+def from_tagged_json(data: str) -> Any:
+    """The value of a JSON text with or without envelopes; raises `ValueError`, `RecursionError`."""
+    return from_json(data, _ENVELOPE_DECODER) if may_hold_envelopes(data) else from_json(data)
+
+
+def may_hold_envelopes(data: str) -> bool:
+    """Whether the mark stands in a JSON text, as a key or, by chance, as a string."""
+    return _QUOTED_MARK in data
+
+
+def _tree(value: object, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise Unfaithful(TOO_DEEP)
+    write = _WRITERS.get(type(value)) or _on_demand(value)
+    return write(value, depth)
+
+
+def _items(values: Iterable[Any], depth: int) -> list[Any]:
+    trees: list[Any] = []
+    try:
+        for item in values:
+            trees.append(_tree(item, depth + 1))  # noqa: PERF401
+    except Unfaithful as unfaithful:
+        raise unfaithful.inside(f"[{len(trees)}]") from None
+    return trees
+
+
+def _dict(value: dict[Any, Any], depth: int) -> Any:
+    if MARK in value or not _TEXT.issuperset(map(type, value)):
+        return _envelope("dict", _pairs(value, depth))
+    key = None
+    trees: dict[str, Any] = {}
+    try:
+        for key, item in value.items():
+            trees[_str(key, depth)] = _tree(item, depth + 1)
+    except Unfaithful as unfaithful:
+        raise unfaithful.inside(_step(key)) from None
+    return trees
+
+
+def _pairs(value: dict[Any, Any], depth: int) -> list[Any]:
+    key = None
+    pairs: list[Any] = []
+    try:
+        for key, item in value.items():
+            pairs.append([_tree(key, depth + 1), _tree(item, depth + 1)])
+    except Unfaithful as unfaithful:
+        raise unfaithful.inside(_step(key)) from None
+    return pairs
+
+
+def _step(key: object) -> str:
+    if type(key) is str and key.isidentifier() and len(key) < 60:  # noqa: PLR2004
+        return f".{key}"
+    text = ascii(key) if type(key) in _WRITERS else f"<{class_of(key)}>"
+    return f"[{text}]" if len(text) < 60 else f"[{text[:57]}…]"  # noqa: PLR2004
+
+
+def _set(value: set[Any] | frozenset[Any], depth: int) -> Any:
+    try:
+        trees = [_tree(item, depth + 1) for item in value]
+    except Unfaithful as unfaithful:
+        raise unfaithful.inside("{…}") from None
+    # Sorted, because the order of a set of strings differs from process to process.
+    return _envelope(type(value).__name__, sorted(trees, key=to_json))
+
+
+def _str(value: str, _: int) -> str:
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Unfaithful("is text with a lone surrogate, which UTF-8 lacks") from None
+    return value
+
+
+def _int(value: int, _: int) -> Any:
+    return value if value.bit_length() <= PLAIN_INT_BITS else _envelope("int", hex(value))
+
+
+def _float(value: float, _: int) -> Any:
+    return value if isfinite(value) else _envelope("float", repr(value))
+
+
+def _envelope(tag: str, value: Any) -> dict[str, Any]:
+    return {MARK: tag, "v": value}
+
+
+def _datetime(value: datetime, _: int) -> Any:
+    return _envelope("datetime", value.isoformat()) | _zone_fields(value, value.tzinfo)
+
+
+def _time(value: time, _: int) -> Any:
+    return _envelope("time", value.isoformat()) | _zone_fields(value, value.tzinfo)
+
+
+def _zone_fields(value: datetime | time, zone: tzinfo | None) -> dict[str, Any]:
+    """What the ISO text does not say: the fold, the zone's key, or a fixed offset's own name."""
+    fields: dict[str, Any] = {"fold": 1} if value.fold else {}
+    if zone is None:
+        return fields
+    if type(zone) is timezone:
+        name = zone.tzname(None)
+        if name != timezone(zone.utcoffset(None)).tzname(None):
+            fields["name"] = _str(name, 0)
+        return fields
+    zoneinfo = sys.modules.get("zoneinfo")
+    key = getattr(zone, "key", None)
+    if zoneinfo is None or type(zone) is not zoneinfo.ZoneInfo or key is None:
+        raise Unfaithful(
+            f"has a tzinfo of type {class_of(zone)}; use datetime.timezone or zoneinfo.ZoneInfo"
+        )
+    return fields | {"zone": key}
+
+
+_WRITERS: Final[dict[type, Callable[[Any, int], Any]]] = {
+    type(None): lambda value, _: value,
+    bool: lambda value, _: value,
+    str: _str,
+    int: _int,
+    float: _float,
+    list: _items,
+    dict: _dict,
+    tuple: lambda value, depth: _envelope("tuple", _items(value, depth)),
+    set: _set,
+    frozenset: _set,
+    bytes: lambda value, _: _envelope("bytes", b2a_base64(value, newline=False).decode()),
+    datetime: _datetime,
+    date: lambda value, _: _envelope("date", value.isoformat()),
+    time: _time,
+    timedelta: lambda value, _: _envelope(
+        "timedelta", [value.days, value.seconds, value.microseconds]
+    ),
+}
+
+_WRITERS_ON_DEMAND: Final[dict[tuple[str, str], Callable[[Any, int], Any]]] = {
+    ("decimal", "Decimal"): lambda value, _: _envelope("decimal", str(value)),
+    ("uuid", "UUID"): lambda value, _: _envelope("uuid", str(value)),
+}
+"""Classes whose modules take milliseconds to import: where there is a value, they are there."""
+
+
+def _on_demand(value: object) -> Callable[[Any, int], Any]:
+    kind = type(value)
+    write = _WRITERS_ON_DEMAND.get((kind.__module__, kind.__qualname__))
+    if (
+        write is None
+        or getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is not kind
+    ):
+        raise Unfaithful(f"is of type {class_of(value)}", is_about_class=True)
+    _WRITERS[kind] = write
+    return write
+
+
+def _read_datetime(value: Any, fields: dict[str, Any]) -> datetime:
+    return _in_zone(datetime.fromisoformat(value), fields)
+
+
+def _read_time(value: Any, fields: dict[str, Any]) -> time:
+    return _in_zone(time.fromisoformat(value), fields)
+
+
+def _in_zone(value: Any, fields: dict[str, Any]) -> Any:
+    if "zone" in fields:
+        value = value.replace(tzinfo=import_module("zoneinfo").ZoneInfo(fields["zone"]))
+    elif "name" in fields:
+        value = value.replace(tzinfo=timezone(value.utcoffset(), fields["name"]))
+    return value.replace(fold=fields.get("fold", 0))
+
+
+_READERS: Final[dict[str, Callable[[Any, dict[str, Any]], Any]]] = {
+    "int": lambda value, _: int(value, 16),
+    "float": lambda value, _: float(value),
+    "dict": lambda value, _: dict(value),
+    "tuple": lambda value, _: tuple(value),
+    "set": lambda value, _: set(value),
+    "frozenset": lambda value, _: frozenset(value),
+    "bytes": lambda value, _: a2b_base64(value, strict_mode=True),
+    "datetime": _read_datetime,
+    "date": lambda value, _: date.fromisoformat(value),
+    "time": _read_time,
+    "timedelta": lambda value, _: timedelta(*value),
+    "decimal": lambda value, _: import_module("decimal").Decimal(value),
+    "uuid": lambda value, _: import_module("uuid").UUID(value),
+}
+
+
+def _open_envelope(fields: dict[str, Any]) -> Any:
+    if MARK not in fields:
+        return fields
+    try:
+        return _READERS[fields[MARK]](fields["v"], fields)
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise ValueError(
+            f"it holds an envelope that this version does not know: {ascii(fields)[:200]}"
+        ) from error
+
+
+_ENVELOPE_DECODER: Final = json.JSONDecoder(object_hook=_open_envelope)

@@ -1,0 +1,198 @@
+"""Which serdes the annotations of a function ask for; a class name is never read from a payload.
+
+Pydantic is looked for when an annotation needs it for the first time, never before.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from importlib import import_module
+from types import CodeType
+from typing import Any, Final, TypeAlias
+
+from durable_core._values.annotations import evaluated, holds_class, is_more_than_json
+from durable_core._values.serdes_context import (
+    NO_CONTEXT,
+    SerDes,
+    SerDesContext,
+    refusal,
+    unreadable,
+)
+
+_Entry: TypeAlias = tuple[CodeType, Any, SerDes[Any] | None]
+_RETURNS: Final[dict[int, _Entry]] = {}
+"""By the id of the code, which all closures of one definition share, and which the entry keeps."""
+
+_MOST_ENTRIES: Final = 4096
+
+
+def serdes_for_return(fn: Callable[..., Any], default: SerDes[Any]) -> SerDes[Any]:
+    """The serdes for what `fn` returns: `default`, unless the annotation holds a class.
+
+    Takes functions, `async` or not, methods, partials, callable objects and classes; an annotation
+    that cannot be resolved counts as none. A default of the user's own is kept as it is, or asked
+    for `with_inner(serdes)` if it has that.
+    """
+    annotations = getattr(fn, "__annotations__", None)
+    code = getattr(fn, "__code__", None)
+    if annotations is None or code is None:
+        return _chosen(_found_for_return(fn), default)
+    hint = annotations.get("return")
+    if hint is None:
+        return default
+    entry = _RETURNS.get(id(code))
+    if entry is not None and entry[0] is code and entry[1] is hint:
+        return default if entry[2] is None else _chosen(entry[2], default)
+    return _chosen(_found_for_return(fn), default)
+
+
+def serdes_for_parameter(fn: Callable[..., Any], index: int, default: SerDes[Any]) -> SerDes[Any]:
+    """The serdes for the positional argument `index` of `fn`, counted as a caller counts.
+
+    What JSON alone does not make is validated into its annotation, if pydantic is there: plain JSON
+    of any origin becomes classes, dates, sets; what does not fit raises `ValidationError`.
+    """
+    hint = _parameter_hint(fn, index)
+    if not is_more_than_json(hint):
+        return default
+    pydantic_serdes = _pydantic_serdes()
+    if pydantic_serdes is not None:
+        return _chosen(pydantic_serdes.adapted_input(hint), default)
+    return _chosen(_WithoutPydantic(hint), default) if holds_class(hint) else default
+
+
+class _WithoutPydantic:
+    """Stands where a class is annotated and pydantic is missing: only None gets through."""
+
+    __slots__ = ("_hint",)
+
+    def __init__(self, hint: Any) -> None:
+        self._hint = hint
+
+    def serialize(self, value: Any, context: SerDesContext = NO_CONTEXT, /) -> str:
+        if value is None:
+            return "null"
+        raise refusal(context, self._advice())
+
+    def deserialize(self, data: str | None, context: SerDesContext = NO_CONTEXT, /) -> Any:
+        if data is None or data in ("", "null"):
+            return None
+        raise unreadable(context, self._advice())
+
+    def _advice(self) -> str:
+        return f"its annotation {self._hint!r} needs pydantic; install durable-core[pydantic]"
+
+
+def _chosen(own: SerDes[Any] | None, default: SerDes[Any]) -> SerDes[Any]:
+    if own is None:
+        return default
+    if getattr(default, "is_replaceable", False):
+        return own
+    with_inner: Callable[[SerDes[Any]], SerDes[Any]] | None = getattr(default, "with_inner", None)
+    return default if with_inner is None else with_inner(own)
+
+
+def _found_for_return(fn: Any) -> SerDes[Any] | None:
+    function = _function(fn)
+    if isinstance(function, type):
+        return _class_serdes(function)
+    hint = _annotations(function).get("return")
+    code = getattr(function, "__code__", None)
+    if hint is None or code is None:
+        return None
+    original = _original(function)
+    entry = _RETURNS.get(id(code))
+    if original is function and entry is not None and entry[0] is code and entry[1] == hint:
+        return entry[2]
+    resolved, is_lasting = _resolved(hint, original)
+    serdes = _class_serdes(_awaited(resolved))
+    # A wrapper's code is shared by all that it wraps, so nothing is kept under it.
+    if original is function and is_lasting:
+        if len(_RETURNS) >= _MOST_ENTRIES:
+            _RETURNS.clear()
+        _RETURNS[id(code)] = (code, hint, serdes)
+    return serdes
+
+
+def _class_serdes(hint: Any) -> SerDes[Any] | None:
+    if not holds_class(hint):
+        return None
+    pydantic_serdes = _pydantic_serdes()
+    return _WithoutPydantic(hint) if pydantic_serdes is None else pydantic_serdes.adapted(hint)
+
+
+def _pydantic_serdes() -> Any:
+    """The module of the extra; None where pydantic is not installed."""
+    try:
+        return import_module("durable_core.pydantic_serdes")
+    except ImportError:
+        return None
+
+
+def _parameter_hint(fn: Any, index: int) -> Any:
+    position = index
+    while isinstance(fn, partial):
+        position += len(fn.args)
+        fn = fn.func
+    function = _function(fn)
+    if isinstance(function, type):
+        return None
+    position += hasattr(fn, "__self__") or function is not fn
+    original = _original(function)
+    code = getattr(original, "__code__", None)
+    if code is None or position >= code.co_argcount:
+        return None
+    hint = _annotations(function).get(code.co_varnames[position])
+    return _resolved(hint, original)[0]
+
+
+def _function(fn: Any) -> Any:
+    """The function or class behind partials, methods and callable objects."""
+    while isinstance(fn, partial):
+        fn = fn.func
+    if isinstance(fn, type):
+        return fn
+    fn = getattr(fn, "__func__", fn)
+    return fn if hasattr(fn, "__code__") else getattr(_class(fn), "__call__", fn)  # noqa: B004
+
+
+def _class(value: object) -> type:
+    return type(value)
+
+
+def _original(function: Any) -> Any:
+    """The function that `functools.wraps` says is behind this one: it knows the names."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
+
+
+def _annotations(function: Any) -> dict[str, Any]:
+    try:
+        return getattr(function, "__annotations__", None) or {}
+    except Exception:  # noqa: BLE001 - from 3.14 on they are evaluated here
+        return {}
+
+
+def _resolved(hint: Any, function: Any) -> tuple[Any, bool]:
+    """The hint evaluated, and whether it is so for every closure of this definition."""
+    names: dict[str, Any] = {}
+    code = getattr(function, "__code__", None)
+    for name, cell in zip(
+        getattr(code, "co_freevars", ()), getattr(function, "__closure__", None) or (), strict=False
+    ):
+        try:
+            names[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    is_lasting = not (isinstance(hint, str) and names)
+    return evaluated(hint, getattr(function, "__globals__", {}), names), is_lasting
+
+
+def _awaited(hint: Any) -> Any:
+    """What a plain function's coroutine gives, where it is annotated as one."""
+    if typing.get_origin(hint) in (Awaitable, Coroutine):
+        return typing.get_args(hint)[-1]
+    return hint
