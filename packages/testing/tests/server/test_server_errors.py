@@ -184,15 +184,15 @@ def test_every_violation_of_a_checkpoint_is_named_where_it_is(lab):
         (
             {"CheckpointToken": ""},
             (
-                "Value '' at 'checkpointToken' failed to satisfy constraint: Member must have length "
-                "greater than or equal to 1"
+                "Value '' at 'checkpointToken' failed to satisfy constraint: Member must have "
+                "length greater than or equal to 1"
             ),
         ),
         (
             {"CheckpointToken": "abc", "ClientToken": "x" * 65},
             (
-                f"Value '{'x' * 65}' at 'clientToken' failed to satisfy constraint: Member must have "
-                "length less than or equal to 64"
+                f"Value '{'x' * 65}' at 'clientToken' failed to satisfy constraint: Member must "
+                "have length less than or equal to 64"
             ),
         ),
     ],

@@ -10,7 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from durable_testing.engine.clock import VirtualClock
-from durable_testing.engine.functions import LAMBDA_PARAMETERS, parameter_count
+from durable_testing.engine.functions import (
+    LAMBDA_PARAMETERS,
+    UnknownFunctionError,
+    parameter_count,
+)
 from durable_testing.engine.holding import Hold, HoldingExecutor
 from durable_testing.engine.invocations import error_object, timeout_error
 from durable_testing.engine.remote import RemoteCall
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 async def call_plain(engine: LocalEngine, effect: ChainedInvoke) -> None:
     """Run a plain function and hand its outcome to the operation that waits for it."""
     call = RemoteCall(
-        effect.operation_id,
+        engine.new_token(),
         effect.function_name,
         effect.version,
         effect.payload or "null",
@@ -48,7 +52,7 @@ async def call_function(
     """Run a plain function once; return its result as JSON, or the error it failed with."""
     function = engine.functions.get(call.function_name)
     if function is None or (function.plain is None and function.remote is None):
-        raise LookupError(f"an invoke needs the plain function {call.function_name!r}")
+        raise UnknownFunctionError(f"an invoke needs the plain function {call.function_name!r}")
     task = asyncio.ensure_future(_call(engine, function, call))
     timeout_seconds = function.timeout_seconds
     timer = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
@@ -42,7 +43,9 @@ async def asgi_request(
     pending = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> MutableMapping[str, Any]:
-        return pending.pop() if pending else {"type": "http.disconnect"}
+        if not pending:
+            await asyncio.get_running_loop().create_future()  # nobody hangs up
+        return pending.pop()
 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
