@@ -1,8 +1,8 @@
 """Large payloads by reference: the text in a file, the file's name and hash in the record."""
+# pathlib takes longer to import than all serdes together.
+# ruff: noqa: PTH103, PTH105, PTH108, PTH110, PTH113, PTH118, PTH120, PTH123
 
 from __future__ import annotations
-
-# ruff: noqa: PTH - pathlib takes longer to import than the rest of this package's values
 
 import os
 import re
