@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from starlette.requests import Request
 
-from durable_testing.server.backend import Backend, FunctionAnswer, FunctionCall
+from durable_testing.server.backend import Backend, FunctionAnswer, FunctionCall, ServiceAccess
 from durable_testing.server.routes import answer_request
 from durable_testing.server.wire import REQUEST_ID_HEADER, json_response
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
-
-    from durable_testing.engine.service import EngineService
 
 
 class LambdaApi:
@@ -38,7 +36,7 @@ class LambdaApi:
 
 
 def create_app(
-    service: EngineService,
+    service: ServiceAccess,
     *,
     wait_closed: Callable[[str], Awaitable[object]],
     call_function: Callable[[FunctionCall], Awaitable[FunctionAnswer]] | None = None,
@@ -50,7 +48,7 @@ def create_app(
     virtual time in one process as well as a port. It has no lifespan.
 
     Args:
-        service: What keeps the executions.
+        service: What keeps the executions: `MemoryService`, `SqliteService`, a `LocalEngine`.
         wait_closed: Returns once the execution of that ARN is closed: synchronous invokes wait.
         call_function: Calls a plain function. None: invoking one is a `ServiceException`.
         gate: Called with the operation's name before each call; what it raises is the answer.

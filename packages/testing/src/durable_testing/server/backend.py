@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from durable_core.lowlevel import ErrorObject
-    from durable_testing.engine.service import EngineService
     from durable_testing.model import ServiceModel
 
 R = TypeVar("R")
+
+
+class ServiceAccess(Protocol):
+    """A service whose model may be called."""
+
+    @property
+    def model(self) -> ServiceModel:
+        """The model; to read only, changes go through `apply`."""
+        ...
+
+    def apply(self, call: Callable[[ServiceModel, int], R], /) -> R | Awaitable[R]:
+        """Call the model, now or as an awaitable; effects are handed out before the answer."""
+        ...
 
 
 class FunctionCall(NamedTuple):
@@ -42,7 +54,7 @@ class Backend:
 
     def __init__(
         self,
-        service: EngineService,
+        service: ServiceAccess,
         wait_closed: Callable[[str], Awaitable[object]],
         call_function: Callable[[FunctionCall], Awaitable[FunctionAnswer]] | None,
     ) -> None:
