@@ -213,28 +213,31 @@ class Hooks:
         if self._report is not None:
             self._report(getattr(hook, "__qualname__", repr(hook)), error)
 
-    def guard(self, action: Callable[..., Any], *args: Any) -> Any:
-        """Call one part of a hook; report its failure and return None."""
+    def guard(self, action: Callable[..., Any], *args: Any) -> tuple[bool, Any]:
+        """Call one part of a hook, report its failure; whether it went well, and its result."""
         try:
-            return action(*args)
+            return True, action(*args)
         except Exception as error:  # noqa: BLE001
             self._failed(action, error)
-            return None
+            return False, None
 
 
 class Around:
     """The managers around one attempt, body or call; a failing one does not reach user code."""
 
-    __slots__ = ("_hooks", "_managers", "_reports")
+    __slots__ = ("_entered", "_hooks", "_managers", "_reports")
 
     def __init__(self, hooks: Hooks, managers: list[AbstractContextManager[Any]]) -> None:
         self._hooks = hooks
         self._managers = managers
+        self._entered: list[AbstractContextManager[Any]] = []
         self._reports: list[Callable[[AttemptOutcome], None]] = []
 
     def __enter__(self) -> Self:
         for manager in self._managers:
-            report = self._hooks.guard(manager.__enter__)
+            is_entered, report = self._hooks.guard(manager.__enter__)
+            if is_entered:
+                self._entered.append(manager)
             if report is not None:
                 self._reports.append(report)
         return self
@@ -245,5 +248,5 @@ class Around:
             self._hooks.guard(report, outcome)
 
     def __exit__(self, *_: object) -> None:
-        for manager in reversed(self._managers):
+        for manager in reversed(self._entered):
             self._hooks.guard(manager.__exit__, None, None, None)
