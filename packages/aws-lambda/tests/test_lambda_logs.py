@@ -14,7 +14,6 @@ from durable_aws_lambda.logs import (
     workflow_logger,
 )
 
-
 INT_SAYS = "invalid literal for int() with base 10: 'too much'"
 
 

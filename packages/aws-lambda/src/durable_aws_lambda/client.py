@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -87,7 +88,7 @@ class LambdaClient:
 
     async def checkpoint(self, request: CheckpointRequest, /) -> CheckpointResponse:
         """Make all updates durable, or none, and report what changed since the last call."""
-        path = f"{_API}/{quote(request.execution_arn, safe=_UNRESERVED)}/checkpoint"
+        path = f"{_API}/{_label(request.execution_arn)}/checkpoint"
         body = _json_bytes(
             {
                 "CheckpointToken": request.checkpoint_token,
@@ -105,7 +106,7 @@ class LambdaClient:
         self, execution_arn: str, checkpoint_token: str, marker: str, /
     ) -> StatePage:
         """Return the page of recorded operations behind `marker`."""
-        path = f"{_API}/{quote(execution_arn, safe=_UNRESERVED)}/state"
+        path = f"{_API}/{_label(execution_arn)}/state"
         # In the order of the names, as the signature wants it.
         query = (
             f"CheckpointToken={quote(checkpoint_token, safe=_UNRESERVED)}"
@@ -160,6 +161,12 @@ class LambdaClient:
             code = type(error).__name__
             raise RefusedError(Refusal(code, str(error) or "the call failed")) from error
         return _read(response)
+
+
+@lru_cache(maxsize=8)
+def _label(execution_arn: str) -> str:
+    """Return the ARN as one label of a path, `/` and `:` encoded (service 1.0)."""
+    return quote(execution_arn, safe=_UNRESERVED)
 
 
 def _trace_header() -> bytes:

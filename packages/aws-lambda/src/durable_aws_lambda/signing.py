@@ -9,11 +9,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
 SERVICE = "lambda"
 _ALGORITHM = "AWS4-HMAC-SHA256"
+
+
+@lru_cache(maxsize=16)
+def _quote_again(path: str) -> str:
+    """Encode once more: only S3 signs the path as it was sent. Each execution has two paths."""
+    return quote(path, safe="/~")
 
 
 class Credentials(NamedTuple):
@@ -76,8 +83,7 @@ class Signer:
         canonical = "\n".join(
             (
                 request.method,
-                # Encoded once more: only S3 signs the path as it was sent.
-                quote(request.path, safe="/~"),
+                _quote_again(request.path),
                 request.query,
                 *(f"{name}:{value.strip()}" for name, value in signed),
                 "",
