@@ -8,7 +8,7 @@ from durable_core.lowlevel import CheckpointResponse, ExecutionStatus
 from durable_testing.model.execution import Replayable
 from durable_testing.model.pages import WHOLE, changes_page, state_page
 from durable_testing.model.pausing import come_to_rest
-from durable_testing.model.shapes import check_checkpoint
+from durable_testing.model.shapes import check_checkpoint, page_size
 from durable_testing.model.timers import fire
 from durable_testing.model.tokens import marker_kind, rotate_token, wrong_token
 from durable_testing.model.updates import apply_batch
@@ -56,6 +56,7 @@ def read_state(
     execution = state.executions.get(execution_arn)
     if execution is None:
         raise wrong_token(checkpoint_token, execution_arn)
+    page_size(max_items)
     _check_holder(state, execution, checkpoint_token, now_ms)
     page = state_page(state.config, execution, marker, max_items)
     if page.next_marker is None and (not marker or marker_kind(marker) == WHOLE):

@@ -118,6 +118,9 @@ def recover_executions(state: ServiceState, executions: Iterable[Execution], now
     Plain functions that had not answered are run again.
     """
     for execution in executions:
+        # Whoever was asked for it is gone, too.
+        execution.owes_invocation |= execution.is_invocation_due
+        execution.is_invocation_due = False
         fire(state, execution, now_ms)
         if execution.invocation_id is not None:
             stamp = execution.stamp(now_ms)
@@ -126,16 +129,8 @@ def recover_executions(state: ServiceState, executions: Iterable[Execution], now
             come_to_rest(state, execution, stamp, owes_invocation=True)
             state.mark(execution)
         if execution.is_open:
-            _go_on_after_loss(state, execution)
-
-
-def _go_on_after_loss(state: ServiceState, execution: Execution) -> None:
-    state.effects.extend(execution.dispatches.values())
-    if execution.is_invocation_due:
-        execution.is_invocation_due = False
-        execution.owes_invocation = True
-    if execution.owes_invocation:
-        state.wake(execution)
+            state.effects.extend(execution.dispatches.values())
+            _go_on(state, execution)
 
 
 def _in_flight(state: ServiceState, execution_arn: str, invocation_id: str) -> Execution | None:

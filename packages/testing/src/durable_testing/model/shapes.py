@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from durable_core import lowlevel
@@ -9,7 +10,6 @@ from durable_testing.model.errors import ErrorCode, ServiceError
 from durable_testing.model.tokens import MAX_TOKEN_LENGTH, OPAQUE_PATTERN
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterator
 
     from durable_core.lowlevel import CheckpointRequest, OperationUpdate
@@ -18,7 +18,7 @@ MAX_LENGTH: Final = 6_291_456
 """Longest payload of any kind (service 1.1)."""
 MAX_ITEMS: Final = 1000
 DEFAULT_ITEMS: Final = 100
-_MAX_CLIENT_TOKEN: Final = 64
+_CLIENT_TOKEN: Final = re.compile(r"[\x21-\x7E]{1,64}")
 
 
 class Violation(NamedTuple):
@@ -66,8 +66,8 @@ def check_checkpoint(request: CheckpointRequest) -> None:
     if not OPAQUE_PATTERN.fullmatch(token) or len(token) > MAX_TOKEN_LENGTH:
         raise shape_error(pattern_violation("checkpointToken", token, OPAQUE_PATTERN))
     client_token = request.client_token
-    if not client_token.isascii() or len(client_token) > _MAX_CLIENT_TOKEN:
-        raise shape_error(too_long("clientToken", _MAX_CLIENT_TOKEN))
+    if client_token and not _CLIENT_TOKEN.fullmatch(client_token):
+        raise shape_error(pattern_violation("clientToken", client_token, _CLIENT_TOKEN))
     violations = [
         violation
         for number, update in enumerate(request.updates, 1)
