@@ -1,6 +1,9 @@
 """What authors of hosts, stores and plugins import."""
 
+from durable_core._host.environment import Environment, SystemClock
+from durable_core._host.invocation import drive
 from durable_core._host.service import DurableService, HostClock, Timer
+from durable_core._host.workflow import PluginFactory, Workflow, workflow_of
 from durable_core._protocol.limits import (
     CHILD_RESULT_THRESHOLD_BYTES,
     EXECUTION_NAME_PATTERN,
@@ -73,6 +76,12 @@ from durable_core._values.instrument import (
 )
 
 __all__ = (
+    "workflow_of",
+    "drive",
+    "Workflow",
+    "SystemClock",
+    "PluginFactory",
+    "Environment",
     "CHILD_RESULT_THRESHOLD_BYTES",
     "DETAILS_KEY",
     "EXECUTION_NAME_PATTERN",

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
-    from durable_core._values.instrument import OperationDetails
+    from durable_core._values.instrument import Around
 
 
 class AttemptOwner(Protocol):
@@ -28,12 +28,22 @@ class Attempt:
 
     Attributes:
         number: From 1.
+        is_requested: The host was asked to run it.
         context: The caller's context variables, marked as outside the workflow.
         is_withdrawn: Its result is not wanted any more; the host cancels it if it can.
-        details: What `attempt` hooks see; None for code that is not an operation's.
+        around: What hooks wrap around it; None when no hook does.
     """
 
-    __slots__ = ("args", "context", "details", "fn", "is_withdrawn", "number", "owner")
+    __slots__ = (
+        "args",
+        "around",
+        "context",
+        "fn",
+        "is_requested",
+        "is_withdrawn",
+        "number",
+        "owner",
+    )
 
     def __init__(
         self,
@@ -48,5 +58,6 @@ class Attempt:
         self.args = args
         self.context = context
         self.number = number
+        self.is_requested = False
         self.is_withdrawn = False
-        self.details: OperationDetails | None = None
+        self.around: Callable[[], Around] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from durable_core._protocol.limits import MAX_BATCH_BYTES, MAX_BATCH_UPDATES, utf8_size
 from durable_core._protocol.records import OperationAction, OperationUpdate
@@ -62,6 +62,30 @@ class CheckpointQueue:
         """Queue an update somebody waits for: it is flushed as soon as the loop is idle."""
         self._pending.append((update, size_of(update)))
         self._awaited_until = self._taken + len(self._pending)
+
+    def await_all(self) -> None:
+        """Let somebody wait for everything that is here."""
+        self._awaited_until = self._taken + len(self._pending)
+
+    def take_back(self, operation_id: str) -> bool:
+        """Drop the START of an operation that was cancelled before it was sent."""
+        for place, (update, _) in enumerate(self._pending):
+            if update.id == operation_id:
+                del self._pending[place]
+                self._taken += 1
+                return True
+        return False
+
+    def amend(self, operation_id: str, action: OperationAction, **fields: Any) -> bool:
+        """Change an update that has not been sent; False when it has."""
+        pending = self._pending
+        for place in range(len(pending) - 1, -1, -1):
+            update = pending[place][0]
+            if update.id == operation_id and update.action is action:
+                amended = update._replace(**fields)
+                pending[place] = (amended, size_of(amended))
+                return True
+        return False
 
     def take(self) -> Batch:
         """The next batch: at most 250 updates and 750 KB, at least one update."""

@@ -25,20 +25,22 @@ class Deliveries:
 
     def add(self, operation: ClaimedOperation[Any], key_ms: int) -> None:
         """Add a completion that is known now."""
-        if self._single is None and not self._heap:
+        single = self._single
+        if single is None and not self._heap:
             self._single = operation
             self._single_key = key_ms
             return
-        if self._single is not None:
-            single, self._single = self._single, None
+        if single is not None:
+            self._single = None
             heappush(self._heap, (self._single_key, single.order(), single))
         heappush(self._heap, (key_ms, operation.order(), operation))
 
     def pop(self) -> tuple[ClaimedOperation[Any], int] | None:
         """Take the completion with the smallest key that is still wanted."""
-        if self._single is not None:
-            operation, self._single = self._single, None
-            return None if operation.is_dropped else (operation, self._single_key)
+        single = self._single
+        if single is not None:
+            self._single = None
+            return None if single.is_dropped else (single, self._single_key)
         while self._heap:
             key_ms, _, operation = heappop(self._heap)
             if not operation.is_dropped:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_core._values.errors import WorkflowDeadlockError
+from durable_core._values.errors import NonDeterministicExecutionError, WorkflowDeadlockError
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
+
+    from durable_core._engine.operation import ClaimedOperation
 
 
 def _innermost(coro: Any) -> Any:
@@ -40,4 +42,14 @@ def deadlock(tasks: Sequence[asyncio.Task[Any]]) -> WorkflowDeadlockError:
         "the workflow can never go on: nothing runs, no timer, callback or invoke is pending, and "
         f"its tasks wait for each other or for something nobody will do:\n{lines}\n"
         "Await operations of the context, or set what these tasks wait for."
+    )
+
+
+def stuck_context(operation: ClaimedOperation[Any]) -> NonDeterministicExecutionError:
+    """The error for a recorded context whose body does not end when it is run again."""
+    return NonDeterministicExecutionError(
+        f"{operation!r} is recorded as ended, but its body, run again over its operations, still "
+        "waits. Code that executions in flight still replay must ask for the same operations in "
+        "the same order.",
+        operation_id=operation.operation_id,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_core._engine.checkpoint import CheckpointQueue
 from durable_core._engine.deliveries import Deliveries
-from durable_core._engine.diagnosis import deadlock
+from durable_core._engine.diagnosis import deadlock, stuck_context
 from durable_core._engine.loop import WorkflowLoop
 from durable_core._engine.observers import Observers
 from durable_core._engine.scope import CURRENT_SCOPE, ContextBody, OutsideScope, Scope
@@ -42,13 +42,13 @@ class Engine:
     """One execution in one invocation.
 
     Attributes:
-        now_ms: Journal time: the latest end delivered, at first the execution's start.
         host_now_ms: The host's clock at the latest turn; never shown to workflow code.
         open_count: Recorded operations that are claimed and not delivered.
         unobserved: Handles that nobody has awaited.
         outcome: How the handler ended, once it has.
         failure: What ends the execution whatever the workflow does.
         running_outside: Attempts and unrecorded calls that were asked for and have not ended.
+        new_context: Makes what users hold of a context's body.
     """
 
     def __init__(
@@ -59,15 +59,18 @@ class Engine:
         *,
         random: Callable[[], float],
         on_exception: Callable[[dict[str, Any]], None],
+        new_context: Callable[[ContextBody], Any],
     ) -> None:
         self.journal = Journal(operations)
         self.execution_arn = invocation.execution_arn
-        self.updated_ids = invocation.updated_operation_ids
+        self.updated_ids = set(invocation.updated_operation_ids)
+        self.knows_updates = bool(self.updated_ids)
         execution = self.journal.execution
-        self.now_ms = execution.started_at_ms if execution is not None else 0
-        self.host_now_ms = self.now_ms
+        self.started_at_ms = execution.started_at_ms if execution is not None else 0
+        self.host_now_ms = self.started_at_ms
         self.observers = Observers(self, hooks)
         self.random = random
+        self.new_context = new_context
         self.loop = WorkflowLoop(self, on_exception)
         self.queue = CheckpointQueue()
         self.open_count = 0
@@ -77,8 +80,11 @@ class Engine:
         self.is_discarding = False
         self.running_outside = 0
         self.root = ContextBody(self, None)
+        self.root.clock.advance(self.started_at_ms)
+        self.root.is_replaying = bool(self.journal.records)
         self._claimed: dict[str, ClaimedOperation[Any]] = {}
         self._deliveries = Deliveries()
+        self._ended_bodies: list[ClaimedOperation[Any]] = []
         self._requested: list[Attempt] = []
         self._withdrawn: list[Attempt] = []
         self._due: list[tuple[int, int, ClaimedOperation[Any]]] = []
@@ -93,43 +99,49 @@ class Engine:
     async def _run(self, handler: Callable[[], Awaitable[Any]]) -> None:
         try:
             value = await handler()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the execution
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it ends the execution
             self._end(Outcome(error=error))
         else:
             self._end(Outcome(value))
 
     def _end(self, outcome: Outcome) -> None:
-        if self.is_discarding:
-            return
         error = outcome.error
         how = "returned" if error is None else f"raised {error!r}"
-        self.check_all_claimed(None, "the handler", how, error)
+        self.check_all_claimed(self.root, how, error)
         self.root.is_closed = True
         self.outcome = outcome
+        self.loop.stop_turn()
 
-    def check_all_claimed(
-        self, parent_id: str | None, where: str, how: str, cause: BaseException | None
-    ) -> None:
+    def check_all_claimed(self, body: ContextBody, how: str, cause: BaseException | None) -> None:
         """Fail the execution if a body ends while records of its operations are unclaimed."""
-        if self.journal.unclaimed(parent_id) > 0 and self.failure is None:
-            self.failure = unclaimed(self.journal, parent_id, where, how)
-            self.failure.__cause__ = cause
+        if self.journal.unclaimed(body.parent_id) > 0:
+            self.fail(unclaimed(self.journal, body.parent_id, body.label, how), cause)
+
+    def fail(self, failure: DurableError, cause: BaseException | None = None) -> None:
+        """End the execution, whatever the workflow does; the first failure stands."""
+        if self.failure is None:
+            failure.__cause__ = cause
+            self.failure = failure
+            self.loop.stop_turn()
 
     def advance(self, now_ms: int) -> None:
         """Run the workflow until it is idle and everything known has been delivered."""
         self.host_now_ms = now_ms
-        entered = self.loop.enter()
+        loop = self.loop
+        entered = loop.enter()
         try:
-            while True:
-                self.loop.run_until_idle()
+            while self.outcome is None and self.failure is None:
+                loop.run_until_idle()
                 if self.outcome is not None or self.failure is not None:
                     return
-                following = self._deliveries.pop()
-                if following is None:
+                if self._ended_bodies:
+                    self._deliver_ended_body(self._ended_bodies.pop(0))
+                elif not self._deliver_next():
                     return
-                self._deliver(*following)
         finally:
-            self.loop.leave(entered)
+            loop.leave(entered)
 
     def discard(self) -> None:
         """End the workflow's tasks; from now on nothing starts and nothing is sent."""
@@ -148,18 +160,20 @@ class Engine:
 
     def open_at(self, operation: ClaimedOperation[Any], path: str) -> None:
         """Claim the operation at `path`, and start it or take it up where it stands."""
-        self._check_open(operation)
-        operation.operation_id = operation_id = hashed(path)
         body = operation.body
+        if self.is_discarding or self.failure is not None or body.is_closed:
+            self._refuse(operation)
+        operation.operation_id = operation_id = hashed(path)
         body.operations[operation] = None
+        self.unobserved[operation] = None
         if operation.is_virtual:
             operation.start()
             return
         record = self.journal.claim(operation_id)
         self.open_count += 1
-        self._claimed[operation_id] = operation
-        self.unobserved[operation] = None
         if record is None:
+            body.is_replaying = False
+            self._claimed[operation_id] = operation
             operation.sequence = self._next_sequence
             self._next_sequence += 1
             self.observers.started(operation, None)
@@ -171,57 +185,71 @@ class Engine:
             or record.type is not operation.type
             or record.parent_id != body.parent_id
         ):
-            identity = Identity(
-                operation.type, operation.subtype, operation.name, body.parent_id
-            )
-            self.failure = mismatch(record, identity, path, operation.site)
-            raise self.failure
+            self._diverge(operation, record, path)
         operation.record = record
         if is_settled(record):
+            operation.is_replayed = operation_id not in self.updated_ids
             operation.settled_before(record)
-            self._deliveries.add(operation, record.ended_at_ms or record.started_at_ms)
         else:
+            self._claimed[operation_id] = operation
             self.observers.started(operation, record)
             operation.resume(record)
 
-    def _check_open(self, operation: ClaimedOperation[Any]) -> None:
+    def _diverge(self, operation: ClaimedOperation[Any], record: Operation, path: str) -> None:
+        body = operation.body
+        identity = Identity(operation.type, operation.subtype, operation.name, body.parent_id)
+        failure = mismatch(record, identity, path, operation.site)
+        self.fail(failure)
+        raise failure
+
+    def _refuse(self, operation: ClaimedOperation[Any]) -> None:
         if self.is_discarding:
             raise GeneratorExit
         if self.failure is not None:
             raise self.failure
-        if operation.body.is_closed:
-            where = f"context {operation.body.name!r}" if operation.body.name else "the handler"
-            raise ContextScopeError(
-                f"{operation.subtype} was called in {where}, which has already ended "
-                f"({operation.site}): await what a body starts before it returns."
-            )
+        raise ContextScopeError(
+            f"{operation.subtype} was called in {operation.body.label}, which has already ended "
+            f"({operation.site}): await what a body starts before it returns."
+        )
 
     def has_record(self, path: str) -> bool:
         """Whether the journal holds a record of the operation at `path`."""
         return hashed(path) in self.journal.records
 
-    def sequence_of(self, operation_id: str) -> int:
-        """Where a loaded record stands in start order."""
-        return self.journal.sequence(operation_id)
-
     # Deliveries
 
     def deliver_if_next(self, operation: ClaimedOperation[Any]) -> None:
         """Deliver without a loop turn when nothing else could come before (sequential replay)."""
-        if self.loop.has_ready or self.failure is not None:
+        if self.loop.has_ready or self._ended_bodies or not operation.is_deliverable():
             return
         key_ms = self._deliveries.pop_if_only(operation)
         if key_ms is not None:
-            self._deliver(operation, key_ms)
+            operation.deliver(key_ms)
 
     def deliver_later(self, operation: ClaimedOperation[Any], key_ms: int) -> None:
         """Deliver the operation when its key comes."""
         self._deliveries.add(operation, key_ms)
 
-    def _deliver(self, operation: ClaimedOperation[Any], key_ms: int) -> None:
-        if key_ms > self.now_ms:
-            self.now_ms = key_ms
-        operation.deliver()
+    def body_ended(self, operation: ClaimedOperation[Any]) -> None:
+        """A context's body ended: deliver it early if nothing else is open, once idle."""
+        self._ended_bodies.append(operation)
+
+    def _deliver_ended_body(self, operation: Any) -> None:
+        if not operation.is_dropped and operation.is_pending:
+            operation.deliver_early_or_wait()
+
+    def _deliver_next(self) -> bool:
+        following = self._deliveries.pop()
+        if following is None:
+            return False
+        operation, key_ms = following
+        if operation.is_deliverable():
+            operation.deliver(key_ms)
+            return True
+        self._deliveries.add(operation, key_ms)
+        if self.running_outside == 0:
+            self.fail(stuck_context(operation))
+        return False
 
     def forget(self, operation: ClaimedOperation[Any]) -> None:
         """The operation is delivered or dropped: it is open no longer."""
@@ -250,23 +278,17 @@ class Engine:
             self.journal.report(record)
             operation = self._claimed.get(record.id)
             if operation is None:
+                self.updated_ids.add(record.id)
                 continue
             operation.record = record
             if is_settled(record):
-                self._settled(operation, record)
+                del self._claimed[record.id]
+                if not operation.is_dropped:
+                    operation.settled(record)
             elif not operation.is_dropped:
                 operation.changed(record)
 
-    def _settled(self, operation: ClaimedOperation[Any], record: Operation) -> None:
-        del self._claimed[record.id]
-        if operation.is_dropped:
-            return
-        if operation.is_pending:
-            self._deliveries.add(operation, record.ended_at_ms or record.started_at_ms)
-        else:
-            self.observers.ended(operation, record)
-
-    def expect_acknowledged(self, batch: Batch) -> None:
+    def check_reported(self, batch: Batch) -> None:
         """Check that the service reported every operation it took an update of.
 
         Raises:
@@ -281,13 +303,17 @@ class Engine:
                     is_retryable=True,
                 )
 
-    def rename(self, operation: ClaimedOperation[Any], operation_id: str) -> None:
-        """Let `operation` stand for a claimed id from now on (a callback's result)."""
-        operation.operation_id = operation_id
-        self._claimed[operation_id] = operation
-        self.open_count += 1
+    def succeed_claim(self, operation: ClaimedOperation[Any], claimed_id: str) -> None:
+        """Let `operation` stand for an id that is already claimed (a callback's result)."""
+        operation.operation_id = claimed_id
         operation.body.operations[operation] = None
+        self.open_count += 1
         self.unobserved[operation] = None
+        record = operation.record
+        if record is not None and is_settled(record):
+            operation.settled_before(record)
+        else:
+            self._claimed[claimed_id] = operation
 
     # What the host runs
 
@@ -306,7 +332,7 @@ class Engine:
     def take_attempts(self) -> list[Attempt]:
         """Attempts to run now; those withdrawn meanwhile are left out."""
         if not self._requested:
-            return []
+            return self._requested
         requested, self._requested = self._requested, []
         return [attempt for attempt in requested if not attempt.is_withdrawn]
 
@@ -330,12 +356,14 @@ class Engine:
     # Timers
 
     def time(self) -> float:
-        """Journal time in seconds since the epoch."""
-        return self.now_ms / 1000
+        """Journal time of the running scope, in seconds since the epoch."""
+        scope = CURRENT_SCOPE.get(None)
+        body = self.root if scope is None or scope.body is None else scope.body
+        return body.clock.read() / 1000
 
     def start_timer(
-        self, delay_seconds: float, when: float, callback: Callable[[], object]
-    ) -> Any:
+        self, delay_seconds: float, when: float | None, callback: Callable[[], object]
+    ) -> TimerWait:
         """Start a durable timer in the current scope."""
         scope = CURRENT_SCOPE.get(None)
         if scope is None or isinstance(scope, OutsideScope):

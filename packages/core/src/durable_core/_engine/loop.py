@@ -9,6 +9,7 @@ from collections import deque
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
+from durable_core._engine.lineage import number_in_unordered
 from durable_core._engine.scope import CURRENT_SCOPE, Scope
 from durable_core._values.errors import WorkflowIOError
 
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
 _PRUNE_AT_LEAST = 64
+
+
+class WorkflowTask(asyncio.Task[Any]):
+    """A task with a number of its own, so that sets of tasks iterate alike on every replay."""
+
+    def __init__(self, number: int, coro: Any, **options: Any) -> None:
+        self._number = number
+        super().__init__(coro, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
 
 class TimerSource(Protocol):
@@ -26,7 +41,7 @@ class TimerSource(Protocol):
         ...
 
     def start_timer(
-        self, delay_seconds: float, when: float, callback: Callable[[], object]
+        self, delay_seconds: float, when: float | None, callback: Callable[[], object]
     ) -> TimerHandle:
         """Start a durable timer in the current scope."""
         ...
@@ -81,13 +96,16 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._prune_at = _PRUNE_AT_LEAST
         self._generators: list[AsyncGenerator[Any, Any]] = []
         self._is_closed = False
+        self._is_turn_over = False
+        self._tasks_made = 0
 
     # Running
 
     def run_until_idle(self) -> None:
         """Make every call that is ready, and those they make ready, in order."""
         ready = self._ready
-        while ready:
+        self._is_turn_over = False
+        while ready and not self._is_turn_over:
             handle = ready.popleft()
             callback = handle.callback
             if callback is None:
@@ -100,6 +118,10 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
                 self.call_exception_handler(
                     {"message": f"Exception in callback {callback!r}", "exception": error}
                 )
+
+    def stop_turn(self) -> None:
+        """Make no further call in this turn: the execution is decided."""
+        self._is_turn_over = True
 
     @property
     def has_ready(self) -> bool:
@@ -135,7 +157,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         context = copy_context() if context is None else context.copy()
         scope = context.get(CURRENT_SCOPE)
         if scope is not None:
-            context.run(CURRENT_SCOPE.set, scope.sub_task())
+            context.run(CURRENT_SCOPE.set, scope.sub_task(number_in_unordered(scope)))
         return self._spawn(coro, context, name, options)
 
     def spawn(
@@ -149,8 +171,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     def _spawn(
         self, coro: Any, context: Context, name: str | None, options: dict[str, Any]
     ) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.Task(
-            coro, loop=self, name=name, context=context, **options
+        self._tasks_made += 1
+        task = WorkflowTask(
+            self._tasks_made, coro, loop=self, name=name, context=context, **options
         )
         tasks = self._tasks
         tasks.append((task, context))
@@ -200,7 +223,12 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         context: Context | None = None,
     ) -> Any:
         """Make the call after a durable timer of `delay` seconds, rounded up to whole ones."""
-        return self.call_at(self.time() + delay, callback, *args, context=context)
+        if delay <= 0:
+            return self.call_soon(callback, *args, context=context)
+        held = copy_context() if context is None else context
+        return self._timers.start_timer(
+            delay, None, lambda: self.call_soon(callback, *args, context=held)
+        )
 
     def call_at(
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None

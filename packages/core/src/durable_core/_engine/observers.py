@@ -71,15 +71,13 @@ class Observers:
 
     def delivered(self, operation: ClaimedOperation[Any], record: Operation) -> None:
         """An operation's outcome is handed to the workflow."""
-        is_known = operation.sequence < 0 and record.id not in self._engine.updated_ids
-        if is_known and record.id not in self._engine.settled_here:
-            self.replayed_count += 1
-            hooks = self.hooks
-            if hooks.operation_replayed:
-                seen = details(operation, record, is_replayed=True)
-                hooks.call(hooks.operation_replayed, seen)
-        else:
+        if not operation.is_replayed:
             self.ended(operation, record)
+            return
+        self.replayed_count += 1
+        hooks = self.hooks
+        if hooks.operation_replayed:
+            hooks.call(hooks.operation_replayed, details(operation, record, is_replayed=True))
 
     def ended(self, operation: ClaimedOperation[Any], record: Operation) -> None:
         """An operation's end is observed for the first time."""

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from durable_core._engine.future import (
-    FAILED,
-    PENDING,
-    SUCCEEDED,
-    CallSite,
-    DurableFuture,
-    call_site,
-)
-from durable_core._protocol.records import (
-    OperationAction,
-    OperationType,
-    OperationUpdate,
-)
+from durable_core._engine.future import FAILED, PENDING, SUCCEEDED, DurableFuture, call_site
+from durable_core._protocol.records import OperationAction, OperationType, OperationUpdate
 
 if TYPE_CHECKING:
     from durable_core._engine.engine import Engine
+    from durable_core._engine.future import CallSite
     from durable_core._engine.scope import ContextBody
     from durable_core._protocol.records import Operation
 
@@ -29,12 +19,26 @@ T = TypeVar("T")
 class ClaimedOperation(DurableFuture[T]):
     """An operation from its claim to its delivery.
 
-    The engine calls `start` (no record), `resume` (an unfinished one), `changed` (the service
-    reported it, unfinished) and `outcome` (its end is delivered); `cancelled_by_context` when the
-    context it belongs to closed first.
+    Attributes:
+        is_replayed: Its end was recorded, and known to an earlier invocation.
+        is_delivering: What is known of it waits for its turn.
+
+    The engine calls `start` (no record), `resume` (an unfinished one), `settled_before` (it had
+    ended), `changed` (the service reported it, unfinished), `settled` (the service reported its
+    end), then `deliver`.
     """
 
-    __slots__ = ("body", "engine", "is_dropped", "record", "sequence", "site")
+    __slots__ = (
+        "body",
+        "engine",
+        "is_delivering",
+        "is_dropped",
+        "is_replayed",
+        "live_exception",
+        "record",
+        "sequence",
+        "site",
+    )
 
     type: ClassVar[OperationType]
     subtype: str
@@ -48,6 +52,9 @@ class ClaimedOperation(DurableFuture[T]):
         self.record: Operation | None = None
         self.sequence = -1
         self.is_dropped = False
+        self.is_delivering = False
+        self.is_replayed = False
+        self.live_exception: BaseException | None = None
         self.site: CallSite | None = call_site()
 
     def start(self) -> None:
@@ -57,23 +64,55 @@ class ClaimedOperation(DurableFuture[T]):
     def resume(self, record: Operation) -> None:
         """Take up an unfinished operation of an earlier invocation."""
 
+    def settled_before(self, record: Operation) -> None:
+        """Deliver what had ended before it was claimed, when its key comes."""
+        self.engine.deliver_later(self, record.ended_at_ms or record.started_at_ms)
+
     def changed(self, record: Operation) -> None:
         """See what the service reported of the unfinished operation."""
 
-    def settled_before(self, record: Operation) -> None:
-        """See that the operation had ended before it was claimed."""
+    def settled(self, record: Operation) -> None:
+        """Deliver the end that the service reported, when its key comes."""
+        self.engine.deliver_later(self, record.ended_at_ms or record.started_at_ms)
 
     def outcome(self, record: Operation) -> T:
         """The value of the settled record, or the error raised."""
         raise NotImplementedError
 
+    def is_deliverable(self) -> bool:
+        """Whether it can be delivered when its key has come; else everything behind it waits."""
+        return True
+
+    def deliver(self, key_ms: int) -> None:
+        """Hand the recorded end to the workflow."""
+        body = self.body
+        body.clock.advance(key_ms)
+        if not self.is_replayed:
+            body.is_replaying = False
+        self.engine.forget(self)
+        record = self.record
+        if record is None:
+            raise AssertionError("delivered without a record")
+        self.engine.observers.delivered(self, record)
+        try:
+            value = self.outcome(record)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the workflow gets it
+            self.settle_error(error)
+        else:
+            self.settle(value)
+
     def abandon(self) -> None:
         """Stop what runs for it: its result is not wanted any more."""
 
-    def pending_until_ms(self, record: Operation | None) -> int | None | bool:
+    def pending_until_ms(self) -> int | None | bool:
         """What the world owes it: a time, None for an event without one, False for nothing."""
-        del record
         return False
+
+    def order(self) -> int:
+        """Its place in start order."""
+        if self.sequence < 0:
+            self.sequence = self.engine.journal.sequence(self.operation_id)
+        return self.sequence
 
     def update(self, action: OperationAction, **fields: Any) -> OperationUpdate:
         """An update of this operation, with its identity in every field (semantics, rules)."""
@@ -105,6 +144,13 @@ class ClaimedOperation(DurableFuture[T]):
 
     def _deliver_if_next(self) -> None:
         self.engine.deliver_if_next(self)
+
+    def __hash__(self) -> int:
+        # Sets of handles iterate in the same order on every replay: `asyncio.wait` returns them.
+        return hash(self.operation_id)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
     def __repr__(self) -> str:
         return f"<{self.subtype} {self.name or self.operation_id[:8]} at {self.site}>"

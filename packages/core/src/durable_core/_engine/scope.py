@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from durable_core._engine.clock import Clock
 from durable_core._journal.ids import child_path, task_prefix
 
 if TYPE_CHECKING:
@@ -23,15 +24,20 @@ class ContextBody:
             where this context is virtual.
         depth: How many recorded contexts enclose its operations.
         operations: Its operations that are not delivered yet, in call order.
+        clock: Journal time here; a virtual context shares that of the enclosing one.
         is_closed: Nothing may start in it any more.
+        is_replaying: Everything delivered so far was recorded by an earlier invocation.
     """
 
     __slots__ = (
+        "clock",
         "context",
         "depth",
         "enclosing",
         "engine",
         "is_closed",
+        "is_replaying",
+        "is_virtual",
         "name",
         "operation_id",
         "operations",
@@ -54,34 +60,43 @@ class ContextBody:
         self.operation_id = operation_id
         self.name = name
         self.enclosing = enclosing
+        self.is_virtual = is_virtual
         self.prefix = operation_id or ""
         self.operations: dict[ClaimedOperation[Any], None] = {}
         self.is_closed = False
         self.task: asyncio.Task[Any] | None = None
         self.context: Any = None
-        self.serdes: Any = enclosing.serdes if enclosing is not None else None
+        self.is_replaying = False
         if enclosing is None:
             self.parent_id = None
             self.depth = 0
-        elif is_virtual:
-            self.parent_id = enclosing.parent_id
-            self.depth = enclosing.depth
+            self.clock = Clock(0)
+            self.serdes: Any = None
         else:
-            self.parent_id = operation_id
-            self.depth = enclosing.depth + 1
+            self.parent_id = enclosing.parent_id if is_virtual else operation_id
+            self.depth = enclosing.depth + (not is_virtual)
+            self.clock = enclosing.clock if is_virtual else enclosing.clock.fork()
+            self.serdes = enclosing.serdes
+
+    @property
+    def label(self) -> str:
+        """What error messages call it."""
+        if self.operation_id is None:
+            return "the handler"
+        return f"context {self.name!r}" if self.name else f"context {self.operation_id[:8]}"
 
 
 class Scope:
     """A context's body, or a sub-task of it: counts the operations begun here."""
 
-    __slots__ = ("body", "operations", "parent", "prefix", "tasks")
+    __slots__ = ("block", "body", "operations", "prefix", "tasks")
 
-    def __init__(self, body: ContextBody, prefix: str, parent: Scope | None = None) -> None:
+    def __init__(self, body: ContextBody, prefix: str) -> None:
         self.body = body
         self.prefix = prefix
-        self.parent = parent
         self.operations = 0
         self.tasks = 0
+        self.block: Any = None
 
     def next_path(self) -> str:
         """The path of the next operation begun here; counts it."""
@@ -92,23 +107,30 @@ class Scope:
         """The path that `next_path` will return."""
         return child_path(self.prefix, self.operations + 1)
 
-    def sub_task(self) -> Scope:
-        """The scope of the next sub-task."""
-        self.tasks += 1
-        return Scope(self.body, task_prefix(self.prefix, self.tasks), self)
+    def sub_task(self, number: int | None = None) -> Scope:
+        """The scope of the `number`-th sub-task, by default of the next."""
+        if number is None:
+            self.tasks += 1
+            number = self.tasks
+        return Scope(self.body, task_prefix(self.prefix, number))
 
 
 class OutsideScope:
     """Marks code that runs outside the workflow: a step's attempt, `unrecorded` I/O."""
 
-    __slots__ = ("what",)
+    __slots__ = ("engine", "step", "what")
     body = None
+    tasks = 0
+    block = None
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, engine: Any = None, step: Any = None) -> None:
         self.what = what
+        self.engine = engine
+        self.step = step
 
-    def sub_task(self) -> OutsideScope:
-        """Stays outside."""
+    def sub_task(self, number: int | None = None) -> OutsideScope:
+        """Stay outside."""
+        del number
         return self
 
 

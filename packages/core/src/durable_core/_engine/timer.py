@@ -33,10 +33,10 @@ class Wait(ClaimedOperation[None]):
     __slots__ = ("seconds",)
 
     type: ClassVar[OperationType] = OperationType.WAIT
+    subtype: str = OperationSubType.WAIT.value
 
     def __init__(self, engine: Engine, body: ContextBody, name: str | None, seconds: int) -> None:
         super().__init__(engine, body, name)
-        self.subtype = OperationSubType.WAIT
         self.seconds = seconds
 
     def start(self) -> None:
@@ -72,7 +72,7 @@ class TimerWait(Wait):
         engine: Engine,
         body: ContextBody,
         delay_seconds: float,
-        when: float,
+        when: float | None,
         callback: Callable[[], object],
     ) -> None:
         # Loop time is a float of milliseconds: what is below one is rounding, not delay.
@@ -88,17 +88,18 @@ class TimerWait(Wait):
 
     def cancel(self) -> None:
         """Take the timer back; tells the service only if it has long to go."""
-        if self.is_dropped or not self.is_pending or self.engine.is_discarding:
+        engine = self.engine
+        if self.is_dropped or not self.is_pending or engine.is_discarding:
             return
-        self.engine.drop(self)
+        engine.drop(self)
         record = self.record
-        if record is not None and record.status is not OperationStatus.STARTED:
-            return
-        end_ms = (
-            record.scheduled_end_ms
-            if record is not None and record.scheduled_end_ms is not None
-            else self.engine.host_now_ms + self.seconds * 1000
-        )
+        if record is None:
+            if not engine.queue.take_back(self.operation_id):
+                self._send_cancel(engine.host_now_ms + self.seconds * 1000)
+        elif record.status is OperationStatus.STARTED:
+            self._send_cancel(record.scheduled_end_ms or engine.host_now_ms)
+
+    def _send_cancel(self, end_ms: int) -> None:
         if end_ms - self.engine.host_now_ms > CANCEL_MARGIN_MS:
             self.engine.queue.add(self.update(OperationAction.CANCEL))
 
@@ -108,11 +109,11 @@ class TimerWait(Wait):
 
     def when(self) -> float:
         """When it is due, in loop time."""
-        return self._when
+        return self.engine.time() + self.seconds if self._when is None else self._when
 
-    def deliver(self) -> None:
+    def deliver(self, key_ms: int) -> None:
         """Make the call, unless the record says that it was cancelled."""
+        super().deliver(key_ms)
         record = self.record
-        super().deliver()
         if record is not None and record.status is OperationStatus.SUCCEEDED:
             self._callback()

@@ -183,6 +183,8 @@ def matches_error(
         return pattern in str(error)
     if isinstance(pattern, re.Pattern):
         return pattern.search(str(error)) is not None
+    if isinstance(error, DurableOperationError) and error.is_caused_by(pattern):
+        return True
     return isinstance(error, pattern)
 
 
@@ -193,6 +195,11 @@ UNRETRYABLE_ERRORS: tuple[type[BaseException], ...] = (
     ValidationError,
 )
 """Errors that no further attempt can mend: steps that raise them fail at once."""
+
+for _error in list(globals().values()):
+    if isinstance(_error, type) and issubclass(_error, DurableError):
+        # Users import them from the package root; records keep the name they know.
+        _error.__module__ = "durable_core"
 
 RESTORED_BY_TYPE: dict[str, type[DurableError]] = {
     error_type_name(kind): kind for kind in (SerDesError, ContextScopeError, ValidationError)

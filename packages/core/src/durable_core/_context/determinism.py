@@ -1,0 +1,39 @@
+"""Time and randomness that are the same on every replay, and cost no operation."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from durable_core._protocol.wire import to_datetime
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from durable_core._engine.scope import ContextBody
+
+
+def now(body: ContextBody) -> datetime:
+    """Journal time, UTC."""
+    return to_datetime(body.clock.read())
+
+
+def seeded_random(body: ContextBody) -> random.Random:
+    """A generator seeded from the execution and the context."""
+    seed = f"{body.engine.execution_arn}/{body.operation_id or ''}"
+    return random.Random(int.from_bytes(blake2b(seed.encode(), digest_size=16).digest(), "big"))  # noqa: S311  not for secrets: it must repeat
+
+
+def uuid4(generator: random.Random) -> uuid.UUID:
+    """A random UUID from the context's generator."""
+    return uuid.UUID(int=generator.getrandbits(128), version=4)
+
+
+def uuid7(generator: random.Random, body: ContextBody) -> uuid.UUID:
+    """A UUID that sorts by journal time (RFC 9562, version 7)."""
+    bits = (body.clock.read() & (2**48 - 1)) << 80
+    bits |= 7 << 76 | generator.getrandbits(12) << 64
+    bits |= 0b10 << 62 | generator.getrandbits(62)
+    return uuid.UUID(int=bits)

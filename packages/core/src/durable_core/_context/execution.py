@@ -1,0 +1,30 @@
+"""What a workflow may know of its execution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionInfo:
+    """The execution, and the invocation that runs it now.
+
+    Attributes:
+        id: The execution's ARN.
+        name: Its name.
+        started_at: When it started, UTC.
+        invocation_id: This invocation, where the host tells; differs on every replay.
+        first_invocation: Whether nothing was recorded before this invocation.
+        tenant_id: The tenant, where there is one.
+    """
+
+    id: str
+    name: str
+    started_at: datetime
+    invocation_id: str | None
+    first_invocation: bool
+    tenant_id: str | None = None

@@ -1,0 +1,93 @@
+"""Errors to records and back: the same on the first run and after a replay."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from durable_core._protocol.limits import MAX_ERROR_BYTES, utf8_size
+from durable_core._protocol.records import ErrorObject
+from durable_core._values.errors import (
+    RESTORED_BY_TYPE,
+    DurableError,
+    DurableOperationError,
+    error_type_name,
+)
+
+if TYPE_CHECKING:
+    from durable_core._engine.operation import ClaimedOperation
+
+E = TypeVar("E", bound=DurableOperationError)
+
+_ROOM_FOR_JSON = 1024
+"""Left free of the limit for keys, quotes and escapes."""
+_MESSAGE_SHARE = 3
+"""A message longer than a third of the limit is cut, so that some of the stack is kept."""
+_CUT = " … (cut)"
+
+
+def error_object(error: BaseException, limit: int = MAX_ERROR_BYTES) -> ErrorObject:
+    """Record an exception: an operation's error keeps what it was first recorded with."""
+    if isinstance(error, DurableOperationError):
+        message, kind, data = error.message, error.error_type, error.data
+        stack = error.stack_trace
+        if kind is None:
+            kind = error_type_name(type(error))
+    else:
+        message, kind, data = str(error), error_type_name(type(error)), None
+        stack = None
+    if stack is None:
+        stack = stack_lines(error)
+    room = (limit - _ROOM_FOR_JSON) // 2  # escapes can double a text
+    message = _cut(message, room // _MESSAGE_SHARE)
+    data = _cut(data, room // _MESSAGE_SHARE)
+    room -= utf8_size(message or "") + utf8_size(data or "")
+    return ErrorObject(message, kind, data, _fitting(stack, room))
+
+
+def stack_lines(error: BaseException) -> tuple[str, ...] | None:
+    """The exception's traceback, a line an entry, without this package's own frames."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "/durable_core/_" not in frame.filename.replace("\\", "/")
+    ]
+    if not frames:
+        return None
+    return tuple("".join(traceback.format_list(frames)).rstrip("\n").split("\n"))
+
+
+def _cut(text: str | None, room: int) -> str | None:
+    if text is None or utf8_size(text) <= room:
+        return text
+    return text.encode()[: room - len(_CUT.encode())].decode(errors="ignore") + _CUT
+
+
+def _fitting(stack: tuple[str, ...] | None, room: int) -> tuple[str, ...] | None:
+    """The end of the stack that fits: the innermost frames say most."""
+    if stack is None:
+        return None
+    kept: list[str] = []
+    for line in reversed(stack):
+        room -= utf8_size(line) + 3
+        if room < 0:
+            break
+        kept.append(line)
+    return tuple(reversed(kept)) or None
+
+
+def restored(
+    kind: type[E], error: ErrorObject | None, operation: ClaimedOperation[Any]
+) -> DurableError:
+    """The error that awaiting a failed operation raises."""
+    error = error or ErrorObject()
+    if error.type in RESTORED_BY_TYPE:
+        return RESTORED_BY_TYPE[error.type](error.message or "")
+    return kind(
+        error.message,
+        error.type,
+        error.data,
+        error.stack_trace,
+        operation_id=operation.operation_id,
+        operation_name=operation.name,
+    )

@@ -1,0 +1,60 @@
+"""Values to recorded text and back, for one operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from durable_core._protocol.limits import MAX_PAYLOAD_BYTES, utf8_size
+from durable_core._values.errors import SerDesError
+from durable_core._values.serdes import SerDesContext, decode_with, encode_with
+
+if TYPE_CHECKING:
+    from durable_core._engine.operation import ClaimedOperation
+    from durable_core._values.serdes import SerDes
+
+
+def serdes_context(operation: ClaimedOperation[Any], entity: str) -> SerDesContext:
+    """What a serdes is told of the value."""
+    return SerDesContext(
+        operation.operation_id, operation.name, operation.engine.execution_arn, entity
+    )
+
+
+def encode(
+    serdes: SerDes[Any], value: Any, operation: ClaimedOperation[Any], entity: str = "result"
+) -> tuple[str | None, Any]:
+    """The text to record and the value as everybody sees it: decoded from the text.
+
+    Raises:
+        SerDesError: The value cannot be written without losing something.
+    """
+    return encode_with(serdes, value, serdes_context(operation, entity))
+
+
+def decode(
+    serdes: SerDes[Any], text: str | None, operation: ClaimedOperation[Any], entity: str = "result"
+) -> Any:
+    """The value of a recorded text.
+
+    Raises:
+        SerDesError: The text cannot be read.
+    """
+    return decode_with(serdes, text, serdes_context(operation, entity))
+
+
+def check_size(text: str | None, operation: ClaimedOperation[Any], what: str = "result") -> None:
+    """Refuse a payload that the service would refuse with its whole batch (service 5.2).
+
+    Raises:
+        SerDesError: It is larger than 256 KB.
+    """
+    if text is None or len(text) * 4 <= MAX_PAYLOAD_BYTES:
+        return
+    size = utf8_size(text)
+    if size > MAX_PAYLOAD_BYTES:
+        label = operation.name or operation.operation_id[:8]
+        raise SerDesError(
+            f"the {what} of {operation.subtype} {label!r} takes {size:,} bytes; the service keeps "
+            f"at most {MAX_PAYLOAD_BYTES:,}. Return less, store it elsewhere and return a "
+            "reference, or pass serdes=FileSystemSerDes(...)"
+        )

@@ -1,0 +1,186 @@
+"""Runs attempts: async functions as tasks of the host's loop, plain ones in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from durable_core._values.instrument import AttemptOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from concurrent.futures import Executor
+
+    from durable_core._engine.attempt import Attempt
+    from durable_core._engine.engine import Engine
+
+
+class Attempts:
+    """The attempts of one invocation."""
+
+    __slots__ = ("_engine", "_fatal", "_loop", "_max_threads", "_own", "_running", "_threads", "_wake")
+
+    def __init__(
+        self,
+        engine: Engine,
+        wake: Callable[[], None],
+        fatal: Callable[[BaseException], None],
+        threads: Executor | None,
+        max_threads: int,
+    ) -> None:
+        self._engine = engine
+        self._wake = wake
+        self._fatal = fatal
+        self._loop = asyncio.get_running_loop()
+        self._threads = threads
+        self._max_threads = max_threads
+        self._own: ThreadPoolExecutor | None = None
+        self._running: dict[Attempt, asyncio.Future[Any]] = {}
+
+    def start(self, attempt: Attempt) -> None:
+        """Run it."""
+        if _is_async(attempt.fn):
+            self._start_task(attempt, attempt.fn(*attempt.args))
+        else:
+            self._start_thread(attempt)
+
+    def _start_task(self, attempt: Attempt, coroutine: Coroutine[Any, Any, Any]) -> None:
+        body = self._run(attempt, coroutine)
+        self._running[attempt] = self._loop.create_task(body, context=attempt.context)
+
+    async def _run(self, attempt: Attempt, coroutine: Coroutine[Any, Any, Any]) -> None:
+        try:
+            if attempt.around is None:
+                value = await coroutine
+            else:
+                value = await _observed(attempt, coroutine)
+        except (KeyboardInterrupt, SystemExit) as error:
+            self._fatal(error)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the operation gets it
+            self._engine.attempt_raised(attempt, error)
+        else:
+            self._engine.attempt_returned(attempt, value)
+        self._running.pop(attempt, None)
+        self._wake()
+
+    def _start_thread(self, attempt: Attempt) -> None:
+        call = attempt.fn if attempt.around is None else _Observed(attempt)
+        executor = self._threads or self._own_threads()
+        future = self._loop.run_in_executor(
+            executor, attempt.context.run, _call_in_thread, call, attempt.args
+        )
+        self._running[attempt] = future
+        future.add_done_callback(lambda done: self._thread_ended(attempt, done))
+
+    def _own_threads(self) -> ThreadPoolExecutor:
+        if self._own is None:
+            self._own = ThreadPoolExecutor(self._max_threads, "durable-step")
+        return self._own
+
+    def _thread_ended(self, attempt: Attempt, done: asyncio.Future[Any]) -> None:
+        self._running.pop(attempt, None)
+        if done.cancelled():
+            return
+        error = done.exception()
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            self._fatal(error)
+            return
+        if error is not None:
+            self._engine.attempt_raised(attempt, error)
+            self._wake()
+            return
+        value, raised = done.result()
+        if raised is not None:
+            self._engine.attempt_raised(attempt, raised)
+        elif inspect.iscoroutine(value):
+            # A lambda around an async function: the thread only made the coroutine.
+            if attempt.is_withdrawn:
+                value.close()
+            else:
+                self._start_task(attempt, value)
+            return
+        else:
+            self._engine.attempt_returned(attempt, value)
+        self._wake()
+
+    def cancel(self, attempt: Attempt) -> None:
+        """Stop it: a task is cancelled, a thread that runs is left to itself."""
+        future = self._running.pop(attempt, None)
+        if future is not None:
+            future.cancel()
+
+    async def end(self) -> None:
+        """Stop everything; what a thread still does goes nowhere."""
+        left = list(self._running.values())
+        self._running.clear()
+        for future in left:
+            future.cancel()
+        if self._own is not None:
+            self._own.shutdown(wait=False, cancel_futures=True)
+        if left:
+            # A turn for each to see its cancellation; nobody waits for what they do then.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+
+def _call_in_thread(
+    call: Callable[..., Any], args: tuple[Any, ...]
+) -> tuple[Any, BaseException | None]:
+    """Call it; a StopIteration cannot travel through a future, so errors come as values."""
+    try:
+        return call(*args), None
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the operation gets it
+        return None, error
+
+
+class _Observed:
+    """A plain function within what hooks wrap around it."""
+
+    __slots__ = ("_attempt",)
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def __call__(self, *args: Any) -> Any:
+        attempt = self._attempt
+        if attempt.around is None:
+            return attempt.fn(*args)
+        with attempt.around() as around:
+            try:
+                value = attempt.fn(*args)
+            except BaseException as error:
+                around.report(AttemptOutcome("FAILED", error))
+                raise
+            around.report(AttemptOutcome("SUCCEEDED"))
+            return value
+
+
+async def _observed(attempt: Attempt, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """An async function within what hooks wrap around it."""
+    if attempt.around is None:
+        return await coroutine
+    with attempt.around() as around:
+        try:
+            value = await coroutine
+        except (asyncio.CancelledError, GeneratorExit) as error:
+            is_ours = attempt.is_withdrawn or isinstance(error, GeneratorExit)
+            around.report(AttemptOutcome("INCOMPLETE" if is_ours else "FAILED", error))
+            raise
+        except BaseException as error:
+            around.report(AttemptOutcome("FAILED", error))
+            raise
+        around.report(AttemptOutcome("SUCCEEDED"))
+        return value
+
+
+def _is_async(fn: Callable[..., Any]) -> bool:
+    code = getattr(fn, "__code__", None)
+    if code is not None and code.co_flags & inspect.CO_COROUTINE:
+        return True
+    if inspect.iscoroutinefunction(fn):
+        return True
+    return code is None and inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004

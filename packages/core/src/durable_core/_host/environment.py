@@ -1,0 +1,70 @@
+"""What a host gives one invocation: time, randomness, threads, a log."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from durable_core._host.service import HostClock, Timer
+
+MAX_THREADS = 32
+"""Threads for plain step functions where the host gives no executor of its own."""
+
+
+class SystemClock:
+    """The real time, on the running loop."""
+
+    __slots__ = ()
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
+
+    def call_at(self, when_ms: int, callback: Callable[[], object], /) -> Timer:
+        """Call back when `when_ms` has come."""
+        delay = max(0, when_ms - self.now_ms()) / 1000
+        return asyncio.get_running_loop().call_later(delay, callback)
+
+
+def new_token() -> str:
+    """A client token that nobody else makes."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The world of one invocation.
+
+    Attributes:
+        clock: Time and timers.
+        random: Numbers in [0, 1) for retry jitter.
+        new_token: Makes client tokens, and ids of operations that the host starts.
+        threads: Where plain step functions run; None: threads of the invocation's own.
+        max_threads: How many of its own.
+        logger: What `context.logger` writes to; None: `logging.getLogger("durable")`.
+        host: What the host gives its functions: the Lambda context there.
+        invocation_id: The host's name for the invocation.
+        tenant_id: The tenant, where there is one.
+        deadline_ms: When to stop admitting attempts and suspend, to be invoked again.
+        log_fields: Added to each line of the log.
+    """
+
+    clock: HostClock = field(default_factory=SystemClock)
+    random: Callable[[], float] = random.random
+    new_token: Callable[[], str] = new_token
+    threads: Executor | None = None
+    max_threads: int = MAX_THREADS
+    logger: Any = None
+    host: Any = None
+    invocation_id: str | None = None
+    tenant_id: str | None = None
+    deadline_ms: int | None = None
+    log_fields: Mapping[str, Any] = field(default_factory=dict[str, Any])

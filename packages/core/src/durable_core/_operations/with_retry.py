@@ -1,0 +1,72 @@
+"""with_retry: retry a whole group of operations, one child context an attempt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from durable_core._engine.timer import Wait
+from durable_core._operations.child import Child
+from durable_core._operations.scopes import open_here
+from durable_core._values.errors import DurableOperationError
+from durable_core._values.serdes import serdes_for_return
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from durable_core._engine.engine import Engine
+    from durable_core._engine.scope import ContextBody
+    from durable_core._values.retry import RetryStrategy
+    from durable_core._values.serdes import SerDes
+
+T = TypeVar("T")
+
+
+class RetriedGroup(Child[T]):
+    """A context whose body is tried until it succeeds or the strategy stops."""
+
+    __slots__ = ("_attempt_fn", "_strategy")
+
+    def __init__(
+        self,
+        engine: Engine,
+        body: ContextBody,
+        name: str | None,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        *,
+        retry_strategy: RetryStrategy,
+        serdes: SerDes[Any] | None,
+        wrap: bool,
+    ) -> None:
+        super().__init__(engine, body, name, self._body, args, serdes=serdes, is_virtual=not wrap)
+        self._attempt_fn = fn
+        self._strategy = retry_strategy
+
+    async def _body(self, _: Any, *args: Any) -> T:
+        inner = self.child_body
+        if inner is None:
+            raise AssertionError("the body runs in its context")
+        number = 1
+        while True:
+            attempt = Child[T](
+                self.engine,
+                inner,
+                self._named(f"attempt-{number}"),
+                self._attempt_fn,
+                args,
+                serdes=self._serdes,
+            )
+            try:
+                return await open_here(attempt)
+            except DurableOperationError as error:
+                delay = self._strategy(error, number).delay_seconds(self.engine.random)
+                if not delay:
+                    raise
+            await open_here(Wait(self.engine, inner, self._named(f"backoff-{number}"), delay))
+            number += 1
+
+    def _named(self, part: str) -> str | None:
+        return None if self.name is None else f"{self.name}-{part}"
+
+    def _codec(self) -> SerDes[Any]:
+        return self._serdes or serdes_for_return(self._attempt_fn, self.body.serdes)
