@@ -64,7 +64,7 @@ from durable_core._protocol.wire import (
     to_datetime,
     update_to_wire,
 )
-from durable_core._values.errors import CheckpointError, IllegalTransitionError
+from durable_core._values.errors import CheckpointError, IllegalTransitionError, error_type_name
 from durable_core._values.instrument import (
     AttemptOutcome,
     CheckpointDetails,
@@ -135,6 +135,7 @@ __all__ = (
     "Trigger",
     "error_from_wire",
     "error_to_wire",
+    "error_type_name",
     "invocation_from_wire",
     "next_status",
     "operation_from_wire",
