@@ -63,8 +63,8 @@ def test_an_error_says_whether_the_service_should_invoke_again(verdict, is_retry
     error = error_of(Refusal("Code", "the message", 418), verdict)
     assert error.code == "Code"
     assert error.is_retryable is is_retryable
-    assert str(error) == "Code: the message (HTTP 418)"
-    assert str(error_of(Refusal("Code", "m"), verdict)) == "Code: m"
+    assert str(error) == "the message (Code, HTTP 418)"
+    assert str(error_of(Refusal("Code", "m"), verdict)) == "m (Code)"
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,10 @@ def is_stale_token(message: str) -> bool:
 
 def error_of(refusal: Refusal, verdict: Verdict) -> CheckpointError:
     """Return the error that the host raises, or fails the execution with."""
-    where = "" if refusal.status is None else f" (HTTP {refusal.status})"
+    where = refusal.code if refusal.status is None else f"{refusal.code}, HTTP {refusal.status}"
     return CheckpointError(
-        f"{refusal.code}: {refusal.message}{where}",
+        # The service's words first: the driver knows one refusal by how it begins.
+        f"{refusal.message or 'the service refused'} ({where})",
         code=refusal.code,
         is_retryable=verdict is not Verdict.FAIL,
     )

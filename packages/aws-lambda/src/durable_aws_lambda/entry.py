@@ -2,50 +2,134 @@
 
 from __future__ import annotations
 
+import os
+import time
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, overload
 
+from durable_aws_lambda.boto_client import BotoClient
+from durable_aws_lambda.client import LambdaClient
+from durable_aws_lambda.events import LambdaInvocation, read_context, read_event
+from durable_aws_lambda.host import Hosts, is_loop_running
+from durable_aws_lambda.invocation import InvocationService
+from durable_aws_lambda.limits import Totals
+from durable_aws_lambda.logs import workflow_logger
+from durable_aws_lambda.randomness import new_token, random_unit
+from durable_core.lowlevel import Environment, SystemClock, Workflow, drive, output_to_wire
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from datetime import timedelta
 
-    from durable_core.lowlevel import DurableService, PluginFactory, SerDes, Workflow
+    from durable_core import SerDes
+    from durable_core.lowlevel import DurableService, InvocationInput, PluginFactory
+
+    WorkflowFunction = Callable[[Any, Any], Awaitable[Any]]
+
+DEFAULT_WORKERS = 32
+DEFAULT_MARGIN_MS = 1_000
+MARGIN_VARIABLE = "DURABLE_DEADLINE_MARGIN_MS"
 
 
 class DurableHandler:
-    """A workflow that Lambda can call: `handler(event, lambda_context) -> dict`."""
+    """A workflow that Lambda can call: `handler(event, lambda_context) -> dict`.
+
+    `workflow` is the same thing for every other host: the test runner, the local engine.
+    """
 
     def __init__(
         self,
-        fn: Callable[[Any, Any], Awaitable[Any]],
+        fn: WorkflowFunction,
         *,
         client: Any = None,
         plugins: Sequence[PluginFactory] = (),
         serdes: SerDes[Any] | None = None,
-        max_workers: int | None = None,
+        max_workers: int = DEFAULT_WORKERS,
+        deadline_margin: timedelta | None = None,
     ) -> None:
-        self._fn = fn
-        self._client: DurableService | Any = client
-        self._plugins = tuple(plugins)
-        self._serdes = serdes
+        self.workflow = Workflow(fn, serdes=serdes, plugins=tuple(plugins))
+        self._client = client
         self._max_workers = max_workers
+        self._margin = deadline_margin
+        self._hosts = Hosts(self._make_service)
         update_wrapper(self, fn)
 
-    @property
-    def workflow(self) -> Workflow:
-        """The handler and its options, as every host runs it."""
-        from durable_core.lowlevel import Workflow  # noqa: PLC0415
-
-        return Workflow(self._fn, serdes=self._serdes, plugins=self._plugins)
-
     def __call__(self, event: Any, lambda_context: Any) -> dict[str, Any]:
-        """Run one invocation and return its response envelope."""
-        raise NotImplementedError
+        """Run one invocation and return its response envelope.
+
+        Raises `ValidationError` for an event that is no durable invocation, and a retryable
+        `CheckpointError` when the service should invoke again.
+        """
+        if is_loop_running():
+            raise RuntimeError(
+                f"{self.workflow.name} is a Lambda handler and runs an event loop of its own; this "
+                "thread runs one already. Call it from another thread, or run the workflow with "
+                "durable_testing's runner"
+            )
+        invocation = read_event(event)
+        host = self._hosts.current()
+        return host.run(self._run(invocation, host.service, lambda_context))
+
+    async def _run(
+        self, invocation: InvocationInput, service: DurableService, lambda_context: Any
+    ) -> dict[str, Any]:
+        lambda_invocation = read_context(lambda_context)
+        totals = Totals()
+        totals.add_records(invocation.operations)
+        guarded = InvocationService(service, totals)
+        environment = self._environment(lambda_invocation, lambda_context, service)
+        try:
+            output = await drive(self.workflow, invocation, guarded, environment)
+        finally:
+            guarded.end()
+        return output_to_wire(output)
+
+    def _environment(
+        self,
+        lambda_invocation: LambdaInvocation,
+        lambda_context: Any,
+        service: DurableService,
+    ) -> Environment:
+        now_ms = time.time_ns() // 1_000_000
+        remaining_ms = lambda_invocation.remaining_ms
+        deadline_ms = None
+        if remaining_ms is not None:
+            deadline_ms = now_ms + remaining_ms - margin_ms(self._margin, remaining_ms)
+        begin: Callable[[float | None], None] | None = getattr(service, "begin_invocation", None)
+        if begin is not None:
+            begin(None if remaining_ms is None else (now_ms + remaining_ms) / 1000)
+        return Environment(
+            clock=SystemClock(),
+            random=random_unit,
+            new_token=new_token,
+            max_threads=self._max_workers,
+            logger=workflow_logger(),
+            host=lambda_context,
+            invocation_id=lambda_invocation.request_id,
+            tenant_id=lambda_invocation.tenant_id,
+            deadline_ms=deadline_ms,
+        )
+
+    def _make_service(self) -> DurableService:
+        client = self._client
+        if client is None:
+            return LambdaClient()
+        if hasattr(client, "checkpoint_durable_execution"):
+            return BotoClient(client)
+        return client
+
+
+def margin_ms(given: timedelta | None, remaining_ms: int) -> int:
+    """Milliseconds before the process ends at which to suspend; at most half of what remains."""
+    if given is not None:
+        wanted = round(given.total_seconds() * 1000)
+    else:
+        wanted = int(os.environ.get(MARGIN_VARIABLE) or DEFAULT_MARGIN_MS)
+    return max(0, min(wanted, remaining_ms // 2))
 
 
 @overload
-def durable_execution(
-    fn: Callable[[Any, Any], Awaitable[Any]],
-) -> DurableHandler: ...
+def durable_execution(fn: WorkflowFunction) -> DurableHandler: ...
 @overload
 def durable_execution(
     fn: None = None,
@@ -53,12 +137,38 @@ def durable_execution(
     client: Any = None,
     plugins: Sequence[PluginFactory] = (),
     serdes: SerDes[Any] | None = None,
-    max_workers: int | None = None,
-) -> Callable[[Callable[[Any, Any], Awaitable[Any]]], DurableHandler]: ...
+    max_workers: int = DEFAULT_WORKERS,
+    deadline_margin: timedelta | None = None,
+) -> Callable[[WorkflowFunction], DurableHandler]: ...
 def durable_execution(
-    fn: Callable[[Any, Any], Awaitable[Any]] | None = None, **options: Any
-) -> DurableHandler | Callable[[Callable[[Any, Any], Awaitable[Any]]], DurableHandler]:
-    """Turn an async handler into a Lambda handler."""
-    if fn is not None:
-        return DurableHandler(fn, **options)
-    return lambda decorated: DurableHandler(decorated, **options)
+    fn: WorkflowFunction | None = None,
+    *,
+    client: Any = None,
+    plugins: Sequence[PluginFactory] = (),
+    serdes: SerDes[Any] | None = None,
+    max_workers: int = DEFAULT_WORKERS,
+    deadline_margin: timedelta | None = None,
+) -> DurableHandler | Callable[[WorkflowFunction], DurableHandler]:
+    """Turn an async workflow into a Lambda handler, with or without options.
+
+    Args:
+        fn: `async def handler(event, context)`.
+        client: A boto3 Lambda client or any `DurableService`. Default: a lean client of its own.
+        plugins: Called once an invocation, each to make an `Instrumentation`.
+        serdes: How the workflow's values are written, where nothing else is said.
+        max_workers: Threads for plain `def` steps of one invocation.
+        deadline_margin: How long before Lambda's timeout to stop and suspend. Default: 1 second, or
+            `DURABLE_DEADLINE_MARGIN_MS`; never more than half of the time that is left.
+    """
+
+    def decorate(decorated: WorkflowFunction) -> DurableHandler:
+        return DurableHandler(
+            decorated,
+            client=client,
+            plugins=plugins,
+            serdes=serdes,
+            max_workers=max_workers,
+            deadline_margin=deadline_margin,
+        )
+
+    return decorate if fn is None else decorate(fn)
