@@ -76,12 +76,6 @@ from durable_core._values.instrument import (
 )
 
 __all__ = (
-    "workflow_of",
-    "drive",
-    "Workflow",
-    "SystemClock",
-    "PluginFactory",
-    "Environment",
     "CHILD_RESULT_THRESHOLD_BYTES",
     "DETAILS_KEY",
     "EXECUTION_NAME_PATTERN",
@@ -111,6 +105,7 @@ __all__ = (
     "CheckpointRequest",
     "CheckpointResponse",
     "DurableService",
+    "Environment",
     "ErrorObject",
     "Event",
     "ExecutionStatus",
@@ -129,10 +124,14 @@ __all__ = (
     "OperationSubType",
     "OperationType",
     "OperationUpdate",
+    "PluginFactory",
     "StatePage",
     "SuspendedOperation",
+    "SystemClock",
     "Timer",
     "Trigger",
+    "Workflow",
+    "drive",
     "error_from_wire",
     "error_to_wire",
     "error_type_name",
@@ -147,4 +146,5 @@ __all__ = (
     "to_datetime",
     "update_to_wire",
     "utf8_size",
+    "workflow_of",
 )

@@ -47,7 +47,9 @@ def item_bodies(
 ) -> list[BatchBody]:
     """The bodies of a map: `fn(child, item, index)`."""
     if not callable(fn):
-        raise ValidationError(f"map() takes items and a function fn(child, item, index); found {fn!r}")
+        raise ValidationError(
+            f"map() takes items and a function fn(child, item, index); found {fn!r}"
+        )
     bodies: list[BatchBody] = []
     for index, item in enumerate(items):
         name = f"map-item-{index}" if item_namer is None else item_namer(item, index)
@@ -129,5 +131,3 @@ def split_map(args: tuple[Any, ...]) -> tuple[str | None, Iterable[Any], Callabl
                 f"map() takes an optional name, items and a function: map('name', items, fn); "
                 f"found {len(args)} arguments"
             )
-
-

@@ -11,7 +11,7 @@ from durable_core._engine.scope import CURRENT_SCOPE, OutsideScope, Scope
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from durable_core._engine.engine import Engine
+    from durable_core._engine.seam import EngineSeam
 
 LOGGER_NAME = "durable"
 
@@ -32,7 +32,7 @@ def is_replaying(scope: Scope) -> bool:
     body = scope.body
     if not body.is_replaying:
         return False
-    engine: Engine = body.engine
+    engine: EngineSeam = body.engine
     # Without a list of what changed since, the last recorded operation is as far as we can tell.
     return engine.knows_updates or engine.has_record(scope.upcoming_path())
 
@@ -46,7 +46,7 @@ class DurableLogger:
 
     __slots__ = ("_engine", "_settings")
 
-    def __init__(self, engine: Engine, settings: LogSettings) -> None:
+    def __init__(self, engine: EngineSeam, settings: LogSettings) -> None:
         self._engine = engine
         self._settings = settings
 

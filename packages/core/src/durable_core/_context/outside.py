@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
-from durable_core._context.base import ContextBase
+from durable_core._context.essentials import ContextBase
 from durable_core._context.names import checked_name, split_function
 from durable_core._operations.callback import Callback, CreateCallback
 from durable_core._operations.condition import Condition

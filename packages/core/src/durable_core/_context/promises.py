@@ -30,7 +30,9 @@ class Promises:
         self._body = body
 
     @overload
-    def all(self, name: str | None, awaitables: Iterable[Awaitable[T]], /) -> DurableFuture[list[T]]: ...  # noqa: E501
+    def all(
+        self, name: str | None, awaitables: Iterable[Awaitable[T]], /
+    ) -> DurableFuture[list[T]]: ...
     @overload
     def all(self, awaitables: Iterable[Awaitable[T]], /) -> DurableFuture[list[T]]: ...
     def all(self, *args: Any) -> DurableFuture[list[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
-from durable_core._context.base import ContextBase
+from durable_core._context.essentials import ContextBase
 from durable_core._context.names import checked_name, split_function, split_value
 from durable_core._engine.timer import Wait
 from durable_core._operations.scopes import open_here, scope_in

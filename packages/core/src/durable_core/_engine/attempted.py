@@ -20,10 +20,9 @@ from durable_core._values.errors import UNRETRYABLE_ERRORS, StepInterruptedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Context
 
-    from durable_core._engine.engine import Engine
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.seam import EngineSeam
     from durable_core._values.instrument import Around
 
 T = TypeVar("T")
@@ -46,7 +45,7 @@ class Attempted(ClaimedOperation[T]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSeam,
         body: ContextBody,
         name: str | None,
         fn: Callable[..., Any],
@@ -104,7 +103,7 @@ class Attempted(ClaimedOperation[T]):
                 if self.waits_for_start and attempt is not None and not attempt.is_requested:
                     self._run(attempt)
 
-    def pending_until_ms(self) -> int | None | bool:
+    def pending_until_ms(self) -> int | bool | None:
         """When the next attempt is due."""
         record = self.record
         if record is None or record.status is not OperationStatus.PENDING:

@@ -48,8 +48,7 @@ class Clock:
 
     def advance(self, ms: int) -> None:
         """Something that ended at `ms` was delivered."""
-        if ms > self._ms:
-            self._ms = ms
+        self._ms = max(self._ms, ms)
 
     def hold(self, end: End) -> None:
         """Something was delivered whose end is not known yet."""

@@ -68,7 +68,7 @@ class Engine:
         execution = self.journal.execution
         self.started_at_ms = execution.started_at_ms if execution is not None else 0
         self.host_now_ms = self.started_at_ms
-        self.observers = Observers(self, hooks)
+        self.observers = Observers(hooks)
         self.random = random
         self.new_context = new_context
         self.loop = WorkflowLoop(self, on_exception)

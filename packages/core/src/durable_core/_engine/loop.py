@@ -156,7 +156,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             raise GeneratorExit
         context = copy_context() if context is None else context.copy()
         scope = context.get(CURRENT_SCOPE)
-        if scope is not None:
+        if isinstance(scope, Scope):
             context.run(CURRENT_SCOPE.set, scope.sub_task(number_in_unordered(scope)))
         return self._spawn(coro, context, name, options)
 
@@ -352,4 +352,3 @@ def _refusal(method: str) -> Callable[..., Any]:
 
 for _method in _FORBIDDEN:
     setattr(WorkflowLoop, _method, _refusal(_method))
-

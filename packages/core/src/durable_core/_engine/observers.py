@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from durable_core._values.instrument import Hooks, OperationDetails
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from durable_core._engine.engine import Engine
-    from durable_core._engine.operation import ClaimedOperation
+    from durable_core._engine.scope import ContextBody
     from durable_core._protocol.records import Operation
 
 
+class SeenOperation(Protocol):
+    """A claimed operation, as far as hooks look."""
+
+    operation_id: str
+    subtype: str
+    name: str | None
+    body: ContextBody
+    is_virtual: bool
+    is_replayed: bool
+    live_exception: BaseException | None
+
+    @property
+    def type(self) -> str:
+        """The operation's type."""
+        ...
+
+
 def details(
-    operation: ClaimedOperation[Any],
+    operation: SeenOperation,
     record: Operation | None,
     *,
     is_replayed: bool,
@@ -55,21 +71,20 @@ def details(
 class Observers:
     """Calls the hooks for one engine; costs a look at an empty tuple where there are none."""
 
-    __slots__ = ("_engine", "_first_seen", "hooks", "replayed_count")
+    __slots__ = ("hooks", "replayed_count")
 
-    def __init__(self, engine: Engine, hooks: Hooks) -> None:
-        self._engine = engine
+    def __init__(self, hooks: Hooks) -> None:
         self.hooks = hooks
         self.replayed_count = 0
 
-    def started(self, operation: ClaimedOperation[Any], record: Operation | None) -> None:
+    def started(self, operation: SeenOperation, record: Operation | None) -> None:
         """An operation starts, or an unfinished one is taken up."""
         hooks = self.hooks
         if hooks.operation_start:
             seen = details(operation, record, is_replayed=record is not None)
             hooks.call(hooks.operation_start, seen)
 
-    def delivered(self, operation: ClaimedOperation[Any], record: Operation) -> None:
+    def delivered(self, operation: SeenOperation, record: Operation) -> None:
         """An operation's outcome is handed to the workflow."""
         if not operation.is_replayed:
             self.ended(operation, record)
@@ -79,7 +94,7 @@ class Observers:
         if hooks.operation_replayed:
             hooks.call(hooks.operation_replayed, details(operation, record, is_replayed=True))
 
-    def ended(self, operation: ClaimedOperation[Any], record: Operation) -> None:
+    def ended(self, operation: SeenOperation, record: Operation) -> None:
         """An operation's end is observed for the first time."""
         hooks = self.hooks
         if hooks.operation_end:

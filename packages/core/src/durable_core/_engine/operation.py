@@ -8,9 +8,9 @@ from durable_core._engine.future import FAILED, PENDING, SUCCEEDED, DurableFutur
 from durable_core._protocol.records import OperationAction, OperationType, OperationUpdate
 
 if TYPE_CHECKING:
-    from durable_core._engine.engine import Engine
     from durable_core._engine.future import CallSite
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.seam import EngineSeam
     from durable_core._protocol.records import Operation
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class ClaimedOperation(DurableFuture[T]):
     subtype: str
     is_virtual: bool = False
 
-    def __init__(self, engine: Engine, body: ContextBody, name: str | None) -> None:
+    def __init__(self, engine: EngineSeam, body: ContextBody, name: str | None) -> None:
         super().__init__(engine.loop)
         self.engine = engine
         self.body = body
@@ -104,7 +104,7 @@ class ClaimedOperation(DurableFuture[T]):
     def abandon(self) -> None:
         """Stop what runs for it: its result is not wanted any more."""
 
-    def pending_until_ms(self) -> int | None | bool:
+    def pending_until_ms(self) -> int | bool | None:
         """What the world owes it: a time, None for an event without one, False for nothing."""
         return False
 

@@ -11,8 +11,6 @@ from durable_core._journal.ids import child_path, task_prefix
 if TYPE_CHECKING:
     import asyncio
 
-    from durable_core._engine.operation import ClaimedOperation
-
 
 class ContextBody:
     """The body of one context: the handler, a child context, a map item, a branch.
@@ -62,7 +60,7 @@ class ContextBody:
         self.enclosing = enclosing
         self.is_virtual = is_virtual
         self.prefix = operation_id or ""
-        self.operations: dict[ClaimedOperation[Any], None] = {}
+        self.operations: dict[Any, None] = {}
         self.is_closed = False
         self.task: asyncio.Task[Any] | None = None
         self.context: Any = None
@@ -120,18 +118,11 @@ class OutsideScope:
 
     __slots__ = ("engine", "step", "what")
     body = None
-    tasks = 0
-    block = None
 
     def __init__(self, what: str, engine: Any = None, step: Any = None) -> None:
         self.what = what
         self.engine = engine
         self.step = step
-
-    def sub_task(self, number: int | None = None) -> OutsideScope:
-        """Stay outside."""
-        del number
-        return self
 
 
 CURRENT_SCOPE: ContextVar[Scope | OutsideScope] = ContextVar("durable_core_scope")

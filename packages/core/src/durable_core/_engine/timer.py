@@ -19,8 +19,8 @@ from durable_core._values.errors import ValidationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_core._engine.engine import Engine
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.seam import EngineSeam
 
 CANCEL_MARGIN_MS = 10_000
 """A timer with less than this to go is left to fire into nothing: the service rejects the whole
@@ -35,7 +35,9 @@ class Wait(ClaimedOperation[None]):
     type: ClassVar[OperationType] = OperationType.WAIT
     subtype: str = OperationSubType.WAIT.value
 
-    def __init__(self, engine: Engine, body: ContextBody, name: str | None, seconds: int) -> None:
+    def __init__(
+        self, engine: EngineSeam, body: ContextBody, name: str | None, seconds: int
+    ) -> None:
         super().__init__(engine, body, name)
         self.seconds = seconds
 
@@ -54,7 +56,7 @@ class Wait(ClaimedOperation[None]):
         if record.scheduled_end_ms is not None:
             self.engine.expect_by(self, record.scheduled_end_ms)
 
-    def pending_until_ms(self) -> int | None | bool:
+    def pending_until_ms(self) -> int | bool | None:
         """The scheduled end."""
         return self.record.scheduled_end_ms if self.record is not None else None
 
@@ -69,7 +71,7 @@ class TimerWait(Wait):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSeam,
         body: ContextBody,
         delay_seconds: float,
         when: float | None,

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 class Attempts:
     """The attempts of one invocation."""
 
-    __slots__ = ("_engine", "_fatal", "_loop", "_max_threads", "_own", "_running", "_threads", "_wake")
+    __slots__ = (
+        "_engine",
+        "_fatal",
+        "_loop",
+        "_max_threads",
+        "_own",
+        "_running",
+        "_threads",
+        "_wake",
+    )
 
     def __init__(
         self,

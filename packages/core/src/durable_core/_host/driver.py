@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from contextvars import copy_context
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from durable_core._engine.checkpoint import Batch, without_cancels
 from durable_core._host.attempts import Attempts

@@ -9,8 +9,8 @@ import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from durable_core._context.base import Shared
 from durable_core._context.context import DurableContext
+from durable_core._context.essentials import Shared
 from durable_core._context.execution import ExecutionInfo
 from durable_core._context.logs import DurableLogger, LogSettings
 from durable_core._engine.checkpoint import Batch

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from durable_core._engine.engine import Engine
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.seam import EngineSeam
     from durable_core._protocol.records import ErrorObject, Operation, OperationUpdate
     from durable_core._values.completion import CompletionConfig
     from durable_core._values.serdes import SerDes
@@ -142,7 +142,7 @@ class Batch(Child[BatchResult[Any]]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSeam,
         body: ContextBody,
         name: str | None,
         bodies: Sequence[BatchBody],
@@ -153,9 +153,7 @@ class Batch(Child[BatchResult[Any]]):
         serdes: SerDes[Any] | None,
         item_serdes: SerDes[Any] | None,
     ) -> None:
-        super().__init__(
-            engine, body, name, self._coordinate, subtype=mode.subtype, serdes=serdes
-        )
+        super().__init__(engine, body, name, self._coordinate, subtype=mode.subtype, serdes=serdes)
         self.mode = mode
         self.item_serdes = item_serdes
         self._bodies = bodies
@@ -228,7 +226,7 @@ class Batch(Child[BatchResult[Any]]):
 
     def _regain(self) -> None:
         record = self.record
-        self._decision = decision = read_short((record and record.result or "").rstrip())
+        self._decision = decision = read_short(((record and record.result) or "").rstrip())
         for index in sorted(decision.statuses):
             if decision.statuses[index] is not BatchItemStatus.STARTED:
                 self._running += 1
@@ -291,9 +289,7 @@ class Batch(Child[BatchResult[Any]]):
         if item is None or shown.status is BatchItemStatus.STARTED:
             return ItemOutcome(shown.index, shown.name, shown.status)
         if shown.status is BatchItemStatus.FAILED:
-            return ItemOutcome(
-                shown.index, shown.name, shown.status, None, item.error_record
-            )
+            return ItemOutcome(shown.index, shown.name, shown.status, None, item.error_record)
         text = None if self._serdes is not None else item.text()
         return ItemOutcome(shown.index, shown.name, shown.status, text)
 

@@ -17,9 +17,9 @@ from durable_core._protocol.records import (
 from durable_core._values.errors import CallbackFailedError, CallbackTimeoutError
 
 if TYPE_CHECKING:
-    from durable_core._engine.engine import Engine
     from durable_core._engine.future import DurableFuture
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.seam import EngineSeam
     from durable_core._values.serdes import SerDes
 
 
@@ -46,7 +46,7 @@ class CallbackResult(ClaimedOperation[Any]):
         self.is_replayed = creation.is_replayed
         self.site = creation.site
 
-    def pending_until_ms(self) -> int | None | bool:
+    def pending_until_ms(self) -> int | bool | None:
         """An answer, whenever it comes."""
         return None
 
@@ -71,7 +71,7 @@ class CreateCallback(ClaimedOperation[Callback]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSeam,
         body: ContextBody,
         name: str | None,
         *,
@@ -114,7 +114,7 @@ class CreateCallback(ClaimedOperation[Callback]):
         """Hand out the id first, even if the answer came with it."""
         self.changed(record)
 
-    def pending_until_ms(self) -> int | None | bool:
+    def pending_until_ms(self) -> int | bool | None:
         """An answer, once it is created."""
         return None if self.record is not None else False
 
@@ -135,5 +135,3 @@ class CreateCallback(ClaimedOperation[Callback]):
     def outcome(self, record: Operation) -> Callback:
         """Unused: `deliver` hands out more than a value."""
         raise NotImplementedError
-
-

@@ -30,7 +30,7 @@ from durable_core._values.serdes import serdes_for_return
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_core._engine.engine import Engine
+    from durable_core._engine.seam import EngineSeam
     from durable_core._protocol.records import OperationUpdate
     from durable_core._values.serdes import SerDes
 
@@ -65,7 +65,7 @@ class Child(ClaimedOperation[T]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSeam,
         body: ContextBody,
         name: str | None,
         fn: Callable[..., Any],

@@ -7,7 +7,8 @@ annotation brings back) is written as a reference to the operation that has it.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from durable_core._engine.failures import error_object, restored
 from durable_core._engine.payloads import decode, encode
@@ -19,9 +20,7 @@ from durable_core._values.serdes import DEFAULT_SERDES
 from durable_core._values.settled import Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from durable_core._operations.combinators import Combinator
+    from durable_core._engine.operation import ClaimedOperation
     from durable_core._protocol.records import Operation
 
 _CLASSES: dict[str, type[DurableOperationError]] = {
@@ -39,6 +38,7 @@ _CLASSES: dict[str, type[DurableOperationError]] = {
         errors.CallbackSubmitterError,
     )
 }
+IsDurable: TypeAlias = Callable[[int], bool]
 _REFERENCE = "$operation"
 _NOTHING_SUCCEEDED = "none of the awaitables succeeded"
 
@@ -57,17 +57,22 @@ class Outcome(NamedTuple):
     inputs: dict[int, Ended]
 
 
-def written(outcome: Outcome, operation: Combinator) -> tuple[str | None, ErrorObject | None]:
-    """The payload of SUCCEED, or the error of FAIL."""
+def written(
+    outcome: Outcome, operation: ClaimedOperation[Any], is_durable: IsDurable
+) -> tuple[str | None, ErrorObject | None]:
+    """The payload of SUCCEED, or the error of FAIL.
+
+    `is_durable` tells whether a replay has an input's value from the input's own record.
+    """
     ends = outcome.inputs
     match outcome.combination:
         case "all":
             failed = [ended.error for ended in ends.values() if ended.error is not None]
             if failed:
                 return None, _error(failed[0])
-            return _values(ends, operation), None
+            return _values(ends, operation, is_durable), None
         case "all_settled":
-            return _settled(ends, operation), None
+            return _settled(ends, operation, is_durable), None
         case "any" if all(ended.error is not None for ended in ends.values()):
             wires = [error_to_wire(_error(e.error)) for e in ends.values() if e.error is not None]
             data = json.dumps(wires)
@@ -80,7 +85,7 @@ def written(outcome: Outcome, operation: Combinator) -> tuple[str | None, ErrorO
             ][:1]
             if ended.error is not None:
                 return None, _error(ended.error)
-            return _value(index, ended.value, operation), None
+            return _value(index, ended.value, operation, is_durable), None
 
 
 def _error(error: BaseException) -> ErrorObject:
@@ -92,7 +97,7 @@ def _error(error: BaseException) -> ErrorObject:
     return record
 
 
-def _restored(record: ErrorObject | None, operation: Combinator) -> Exception:
+def _restored(record: ErrorObject | None, operation: ClaimedOperation[Any]) -> Exception:
     kind: type[DurableOperationError] = StepError
     if record is not None and record.data is not None and record.data.startswith('{"class": '):
         wire: Any = json.loads(record.data)
@@ -101,30 +106,36 @@ def _restored(record: ErrorObject | None, operation: Combinator) -> Exception:
     return restored(kind, record, operation)
 
 
-def _value(index: int, value: Any, operation: Combinator) -> str | None:
+def _value(
+    index: int, value: Any, operation: ClaimedOperation[Any], is_durable: IsDurable
+) -> str | None:
     try:
         return encode(DEFAULT_SERDES, value, operation)[0]
     except SerDesError:
-        if not operation.is_durable(index):
+        if not is_durable(index):
             raise
         return json.dumps({_REFERENCE: [index]})
 
 
-def _values(ends: dict[int, Ended], operation: Combinator) -> str | None:
+def _values(
+    ends: dict[int, Ended], operation: ClaimedOperation[Any], is_durable: IsDurable
+) -> str | None:
     try:
         return encode(DEFAULT_SERDES, [ended.value for ended in ends.values()], operation)[0]
     except SerDesError:
-        if not all(operation.is_durable(index) for index in ends):
+        if not all(is_durable(index) for index in ends):
             raise
         return json.dumps({_REFERENCE: list(ends)})
 
 
-def _settled(ends: dict[int, Ended], operation: Combinator) -> str:
+def _settled(
+    ends: dict[int, Ended], operation: ClaimedOperation[Any], is_durable: IsDurable
+) -> str:
     entries: list[dict[str, Any]] = []
     for index, ended in ends.items():
         if ended.error is None:
             entries.append(
-                {"status": "SUCCEEDED", "value": _value(index, ended.value, operation)}
+                {"status": "SUCCEEDED", "value": _value(index, ended.value, operation, is_durable)}
             )
         else:
             entries.append({"status": "FAILED", "error": error_to_wire(_error(ended.error))})
@@ -132,7 +143,10 @@ def _settled(ends: dict[int, Ended], operation: Combinator) -> str:
 
 
 def read(
-    combination: str, record: Operation, operation: Combinator, value_of: Callable[[int], Any]
+    combination: str,
+    record: Operation,
+    operation: ClaimedOperation[Any],
+    value_of: Callable[[int], Any],
 ) -> Any:
     """The outcome of a recorded combinator, or the error raised."""
     if record.status is not OperationStatus.SUCCEEDED:
@@ -151,7 +165,7 @@ def read(
 
 
 def _read_settled(
-    entry: dict[str, Any], operation: Combinator, value_of: Callable[[int], Any]
+    entry: dict[str, Any], operation: ClaimedOperation[Any], value_of: Callable[[int], Any]
 ) -> Settled[Any]:
     if entry["status"] == "FAILED":
         error: Any = _restored(error_from_wire(entry["error"]), operation)
@@ -162,7 +176,7 @@ def _read_settled(
     return Settled(decode(DEFAULT_SERDES, text, operation))
 
 
-def _nothing_succeeded(record: ErrorObject, operation: Combinator) -> PromiseError:
+def _nothing_succeeded(record: ErrorObject, operation: ClaimedOperation[Any]) -> PromiseError:
     error = PromiseError(
         record.message,
         record.type,

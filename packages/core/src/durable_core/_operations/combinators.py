@@ -26,8 +26,8 @@ from durable_core._values.errors import ValidationError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
-    from durable_core._engine.engine import Engine
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.seam import EngineSeam
 
 
 class Combination(Enum):
@@ -122,7 +122,7 @@ class Combinator(ClaimedOperation[Any]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSeam,
         body: ContextBody,
         name: str | None,
         combination: Combination,
@@ -207,7 +207,7 @@ class Combinator(ClaimedOperation[Any]):
     def _record(self, outcome: Outcome) -> None:
         queue = self.engine.queue
         try:
-            text, error = written(outcome, self)
+            text, error = written(outcome, self, self._is_durable)
             check_size(text, self)
         except Exception as failure:  # noqa: BLE001 - a value that cannot be recorded
             text, error = None, error_object(failure)
@@ -223,6 +223,5 @@ class Combinator(ClaimedOperation[Any]):
     def _value_of(self, index: int) -> Any:
         return self._inputs[index].handle.result()
 
-    def is_durable(self, index: int) -> bool:
-        """Whether a replay has the input's value from the input's own record."""
+    def _is_durable(self, index: int) -> bool:
         return isinstance(self._inputs[index].handle, DurableFuture)

@@ -19,8 +19,8 @@ from durable_core._values.serdes import serdes_for_return
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_core._engine.engine import Engine
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.seam import EngineSeam
     from durable_core._values.serdes import SerDes
     from durable_core._values.wait_strategy import WaitStrategy
 
@@ -36,7 +36,7 @@ class Condition(Attempted[S]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSeam,
         body: ContextBody,
         name: str | None,
         check: Callable[[S], Any],

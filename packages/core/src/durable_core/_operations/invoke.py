@@ -24,8 +24,8 @@ from durable_core._protocol.records import (
 from durable_core._values.errors import InvokeError, ValidationError
 
 if TYPE_CHECKING:
-    from durable_core._engine.engine import Engine
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.seam import EngineSeam
     from durable_core._values.serdes import SerDes
 
 TRACE_HEADER = "X-Amzn-Trace-Id"
@@ -41,7 +41,7 @@ class Invoke(ClaimedOperation[Any]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSeam,
         body: ContextBody,
         name: str | None,
         function_name: str,
@@ -92,7 +92,7 @@ class Invoke(ClaimedOperation[Any]):
             )
         )
 
-    def pending_until_ms(self) -> int | None | bool:
+    def pending_until_ms(self) -> int | bool | None:
         """An answer, whenever it comes."""
         return None
 

@@ -21,7 +21,7 @@ def scope_in(body: ContextBody) -> Scope:
         ContextScopeError: The context is used in another body, in a step, or outside.
     """
     scope = CURRENT_SCOPE.get(None)
-    if scope is not None and scope.body is body:
+    if isinstance(scope, Scope) and scope.body is body:
         return scope
     raise _misuse(body, scope)
 
@@ -41,7 +41,7 @@ def _misuse(body: ContextBody, scope: Scope | OutsideScope | None) -> ContextSco
             "workflow is not replayed and cannot hold operations. Return from it first; to group "
             "operations use run_in_child_context()."
         )
-    if scope is None or scope.body is None:
+    if scope is None:
         return ContextScopeError(
             f"the context of {body.label} was used outside its workflow: in another thread, or "
             "after the invocation ended. Use it in the body it was given to."

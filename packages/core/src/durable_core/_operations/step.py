@@ -14,15 +14,20 @@ from durable_core._protocol.records import (
     OperationStatus,
     OperationSubType,
 )
-from durable_core._values.errors import SerDesError, StepError, StepInterruptedError, error_type_name
+from durable_core._values.errors import (
+    SerDesError,
+    StepError,
+    StepInterruptedError,
+    error_type_name,
+)
 from durable_core._values.retry import RetryPresets
 from durable_core._values.serdes import serdes_for_return
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_core._engine.engine import Engine
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.seam import EngineSeam
     from durable_core._values.retry import RetryStrategy
     from durable_core._values.serdes import SerDes
 
@@ -50,7 +55,7 @@ class Step(Attempted[T]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSeam,
         body: ContextBody,
         name: str | None,
         fn: Callable[..., Any],

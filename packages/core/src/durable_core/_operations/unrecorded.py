@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from durable_core._engine.engine import Engine
+    from durable_core._engine.seam import EngineSeam
 
 
 class Unrecorded:
@@ -20,7 +20,7 @@ class Unrecorded:
 
     __slots__ = ("future",)
 
-    def __init__(self, engine: Engine, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def __init__(self, engine: EngineSeam, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.future: asyncio.Future[Any] = engine.loop.create_future()
         context = copy_context()
         context.run(CURRENT_SCOPE.set, OutsideScope("unrecorded code", engine))

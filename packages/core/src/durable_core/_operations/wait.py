@@ -12,7 +12,7 @@ from durable_core._values.durations import Duration, whole_seconds
 from durable_core._values.errors import ValidationError
 
 if TYPE_CHECKING:
-    from durable_core._engine.engine import Engine
+    from durable_core._engine.seam import EngineSeam
 
 
 def wait_seconds(
@@ -28,7 +28,7 @@ def wait_seconds(
     return whole_seconds(total, what="the duration of wait()")
 
 
-def seconds_until(when: datetime, engine: Engine) -> int:
+def seconds_until(when: datetime, engine: EngineSeam) -> int:
     """Whole seconds until `when`, at least 1: counted by the host's clock.
 
     Only the first run uses it: the service keeps the end, and a replay waits for that.

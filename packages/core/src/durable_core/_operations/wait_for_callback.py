@@ -21,8 +21,8 @@ from durable_core._values.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_core._engine.engine import Engine
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.seam import EngineSeam
     from durable_core._values.retry import RetryStrategy
     from durable_core._values.serdes import SerDes
 
@@ -44,7 +44,7 @@ class WaitForCallback(Child[Any]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSeam,
         body: ContextBody,
         name: str | None,
         submitter: Callable[..., Any],

@@ -13,8 +13,8 @@ from durable_core._values.serdes import serdes_for_return
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_core._engine.engine import Engine
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.seam import EngineSeam
     from durable_core._values.retry import RetryStrategy
     from durable_core._values.serdes import SerDes
 
@@ -28,7 +28,7 @@ class RetriedGroup(Child[T]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSeam,
         body: ContextBody,
         name: str | None,
         fn: Callable[..., Any],
