@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from durable_testing.engine import (
+    EngineHooks,
     LocalEngine,
     VirtualClock,
     durable_function,
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from durable_core import DurableContext
     from durable_core.lowlevel import ErrorObject, Operation
+    from durable_testing.engine import InvocationEnd
+    from durable_testing.model import Invocation
 
     Handler = Callable[[Any, DurableContext], Awaitable[Any]]
 
@@ -34,7 +37,7 @@ class Outcome:
     value: Any
     error: ErrorObject | None
     operations: tuple[Operation, ...]
-    virtual_seconds: float
+    virtual_seconds: int
 
     def names(self) -> list[str | None]:
         return [operation.name for operation in self.operations[1:]]
@@ -45,29 +48,37 @@ class Outcome:
         return found[0]
 
 
-async def drive_to_the_end(engine: LocalEngine, event: Any, answers: Mapping[str, str]) -> Outcome:
-    started = await engine.start("main", json.dumps(event))
-    arn = started.execution_arn
+class Outside(EngineHooks):
+    """Answers each open callback by its name, when the invocation that opened it has ended."""
+
+    def __init__(self, answers: Mapping[str, str]) -> None:
+        self.answers = answers
+        self.engine: LocalEngine | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def ended(self, invocation: Invocation, end: InvocationEnd, /) -> None:
+        assert self.engine is not None
+        for callback in self.engine.model.open_callbacks(invocation.input.execution_arn):
+            name = (callback.name or "").removesuffix(" create callback id")
+            self.tasks.add(asyncio.create_task(self.answer(callback, self.answers[name])))
+
+    async def answer(self, callback: Operation, answer: str) -> None:
+        assert self.engine is not None
+        await self.engine.apply(
+            lambda model, now_ms: model.callback_succeed(callback.callback_id, answer, now_ms)
+        )
+
+
+async def outcome_of(engine: LocalEngine, event: Any) -> Outcome:
     began_ms = engine.clock.now_ms()
-    outcome = await engine.outcome_or_blocked(arn)
-    while outcome.ended_at_ms is None:
-        waiting = engine.model.open_callbacks(arn)
-        assert waiting, "nothing can go on and nobody is asked"
-        for callback in waiting:
-            owner = callback.name or ""
-            answer = answers[owner.removesuffix(" create callback id")]
-            await engine.apply(
-                lambda model, now_ms, c=callback, a=answer: model.callback_succeed(
-                    c.callback_id, a, now_ms
-                )
-            )
-        outcome = await engine.outcome_or_blocked(arn)
+    arn = (await engine.start("main", json.dumps(event))).execution_arn
+    outcome = await engine.outcome(arn)
     return Outcome(
         status=outcome.status.value,
         value=None if outcome.result is None else json.loads(outcome.result),
         error=outcome.error,
         operations=engine.model.operations(arn),
-        virtual_seconds=(engine.clock.now_ms() - began_ms) / 1000,
+        virtual_seconds=round((engine.clock.now_ms() - began_ms) / 1000),
     )
 
 
@@ -83,10 +94,12 @@ def run() -> Callable[..., Outcome]:
         async def main() -> Outcome:
             known = [durable_function("main", handler)]
             known += [plain_function(name, fn) for name, fn in (functions or {}).items()]
+            hooks = Outside(answers or {})
             async with LocalEngine(
-                known, in_memory(), clock=VirtualClock(), random=lambda: 0.5
+                known, in_memory(), clock=VirtualClock(), hooks=hooks, random=lambda: 0.5
             ) as engine:
-                return await drive_to_the_end(engine, event, answers or {})
+                hooks.engine = engine
+                return await outcome_of(engine, event)
 
         return asyncio.run(main())
 

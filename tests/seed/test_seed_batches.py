@@ -43,7 +43,7 @@ def test_map_processes_each_item_with_names_a_limit_and_a_policy(
             completion=CompletionConfig(min_successful=8, tolerated_failure_count=2),
             item_namer=lambda user, index: f"User-{user['id']}",
         )
-        return [results.success_count, results.failure_count, results.completion_reason]
+        return [results.success_count, results.failure_count, results.completion_reason.value]
 
     outcome = run(handler, USERS)
     succeeded, failed, reason = outcome.value
@@ -88,7 +88,7 @@ def test_parallel_runs_branches_with_and_without_names_until_enough_succeed(run:
             max_concurrency=2,
             completion=CompletionConfig(min_successful=2),
         )
-        return [results.results(), results.completion_reason]
+        return [results.results(), results.completion_reason.value]
 
     outcome = run(handler)
     assert outcome.value == [[1, 2], "MIN_SUCCESSFUL_REACHED"]
