@@ -16,10 +16,12 @@ from urllib.error import URLError
 import boto3
 from conformance import wheel
 from conformance.endpoint import running_endpoint
+from conformance.handlers import process
 from conformance.handlers.registry import FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from conformance.endpoint import Environments
     from conformance.logs import Line
@@ -82,7 +84,11 @@ def running_emulator() -> Iterator[AwsEmulator]:
     command = wheel.emulator_command()
     url = f"http://127.0.0.1:{_free_port()}"
     _set_environment(url)
-    with running_endpoint() as (endpoint, environments), _process(command, url, endpoint):
+    with (
+        process.table(),
+        running_endpoint() as (endpoint, environments),
+        _server(command, url, endpoint),
+    ):
         yield AwsEmulator(url, environments)
 
 
@@ -98,7 +104,7 @@ def _set_environment(url: str) -> None:
 
 
 @contextmanager
-def _process(command: Any, url: str, endpoint: str) -> Iterator[None]:
+def _server(command: Path, url: str, endpoint: str) -> Iterator[None]:
     durable = {"DurableConfig": {"ExecutionTimeout": 600, "RetentionPeriodInDays": 1}}
     configs = wheel.CACHE / "function-configs.json"
     configs.write_text(json.dumps(dict.fromkeys(FUNCTIONS, durable)), encoding="utf-8")
@@ -112,15 +118,15 @@ def _process(command: Any, url: str, endpoint: str) -> Iterator[None]:
     }
     words = [word for option in options.items() for word in option]
     with (wheel.CACHE / "emulator.log").open("w") as log:
-        process = subprocess.Popen(  # noqa: S603
+        server = subprocess.Popen(  # noqa: S603
             [str(command), "start-server", *words], stdout=log, stderr=subprocess.STDOUT
         )
         try:
             _await_health(url)
             yield
         finally:
-            process.terminate()
-            process.wait(10)
+            server.terminate()
+            server.wait(10)
 
 
 def _await_health(url: str) -> None:

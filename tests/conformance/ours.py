@@ -170,7 +170,7 @@ class OurEmulator:
 @contextmanager
 def running_emulator() -> Iterator[OurEmulator]:
     """Run the emulator; meanwhile what this process logs is its functions' log."""
-    with asyncio.Runner() as runner:
+    with process.table(), asyncio.Runner() as runner:
         emulator = OurEmulator(runner.get_loop(), VirtualClock(is_running=False))
         handler = logging.StreamHandler(emulator.stream)
         handler.setFormatter(JsonFormatter())

@@ -61,7 +61,7 @@ class ShoutingResult:
 
 @requirement("5-1", "5-3", "5-4")
 async def basic(event: Any, context: DurableContext) -> Any:
-    return await context.invoke(ECHO, event)
+    return await context.invoke(None, ECHO, event)
 
 
 @requirement("5-2")
@@ -89,12 +89,12 @@ async def large_payload(event: Any, context: DurableContext) -> dict:
 
 @requirement("5-8")
 async def with_tenant(event: dict, context: DurableContext) -> Any:
-    return await context.invoke(ECHO, event["payload"], tenant_id=event["tenantId"])
+    return await context.invoke(None, ECHO, event["payload"], tenant_id=event["tenantId"])
 
 
 @requirement("5-9")
 async def then_wait(event: Any, context: DurableContext) -> Any:
-    result = await context.invoke(ECHO, "once")
+    result = await context.invoke(None, ECHO, "once")
     await context.wait(seconds=1)
     return result
 
@@ -112,7 +112,7 @@ async def failure_then_wait(event: Any, context: DurableContext) -> str:
 @requirement("5-11")
 async def after_step(event: Any, context: DurableContext) -> Any:
     result = await context.step(echo, "from the step")
-    return await context.invoke(ECHO, result)
+    return await context.invoke(None, ECHO, result)
 
 
 @requirement("5-12")
@@ -120,14 +120,14 @@ async def before_step(event: Any, context: DurableContext) -> str:
     async def process_result(text: str) -> str:
         return f"processed {text}"
 
-    result = await context.invoke(ECHO, "from the target")
+    result = await context.invoke(None, ECHO, "from the target")
     return await context.step(process_result, result)
 
 
 @requirement("5-13")
 async def in_child_context(event: Any, context: DurableContext) -> Any:
     async def invoking(child: DurableContext) -> Any:
-        return await child.invoke(ECHO, "from a child")
+        return await child.invoke(None, ECHO, "from a child")
 
     return await context.run_in_child_context(invoking)
 
@@ -145,4 +145,4 @@ async def payload_serdes(event: dict, context: DurableContext) -> Any:
 
 @requirement("5-16")
 async def result_serdes(event: str, context: DurableContext) -> str:
-    return await context.invoke(ECHO, event, result_serdes=ShoutingResult())
+    return await context.invoke(None, ECHO, event, result_serdes=ShoutingResult())

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from conformance.handlers.patterns import RejectedError, echo, greet, projection
 from conformance.handlers.registry import requirement
 
-from durable_core import BatchItem, BatchResult, CompletionConfig, Nesting
+from durable_core import (
+    BatchItem,
+    BatchItemStatus,
+    BatchResult,
+    CompletionConfig,
+    CompletionReason,
+    NestingType,
+)
 
 if TYPE_CHECKING:
     from typing import Any
@@ -144,7 +151,7 @@ async def concurrent(event: Any, context: DurableContext) -> list:
 @requirement("9-12")
 async def flat(event: Any, context: DurableContext) -> list:
     batch = await context.map(
-        "flat", ["fa", "fb"], in_a_step, max_concurrency=1, nesting=Nesting.FLAT
+        "flat", ["fa", "fb"], in_a_step, max_concurrency=1, nesting=NestingType.FLAT
     )
     return batch.results()
 
@@ -231,10 +238,10 @@ class BatchSerDes:
     def deserialize(self, data: str, context: SerDesContext) -> BatchResult[str]:
         texts = data.removeprefix("OPSERDE:").split(",")
         items = [
-            BatchItem(index=index, status="SUCCEEDED", result=text)
+            BatchItem(index, f"map-item-{index}", BatchItemStatus.SUCCEEDED, text)
             for index, text in enumerate(texts)
         ]
-        return BatchResult(items, completion_reason="ALL_COMPLETED")
+        return BatchResult(items, CompletionReason.ALL_COMPLETED)
 
 
 @requirement("9-19")

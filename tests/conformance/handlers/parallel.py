@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from conformance.handlers.patterns import RejectedError, echo, projection
 from conformance.handlers.registry import requirement
 
-from durable_core import Branch, CompletionConfig, Nesting
+from durable_core import Branch, CompletionConfig, NestingType
 
 if TYPE_CHECKING:
     from typing import Any
@@ -135,7 +135,7 @@ async def concurrent(event: Any, context: DurableContext) -> list:
 @requirement("8-12")
 async def flat(event: Any, context: DurableContext) -> list:
     branches = [stepping("fa"), stepping("fb")]
-    batch = await context.parallel("flat", branches, max_concurrency=1, nesting=Nesting.FLAT)
+    batch = await context.parallel("flat", branches, max_concurrency=1, nesting=NestingType.FLAT)
     return batch.results()
 
 

@@ -62,8 +62,8 @@ class UppercaseSerDes:
 def projection(batch: BatchResult[Any], *fields: str) -> dict[str, Any]:
     """Build the object that the batch requirements return: all its fields, or those named."""
     everything = {
-        "completionReason": batch.completion_reason,
-        "status": batch.status,
+        "completionReason": batch.completion_reason.value,
+        "status": batch.status.value,
         "successCount": batch.success_count,
         "failureCount": batch.failure_count,
         "totalCount": batch.total_count,

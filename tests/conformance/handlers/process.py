@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 TABLE_VARIABLE: Final = "CONFORMANCE_TABLE"
 EXIT_STATUS: Final = 1
@@ -28,11 +29,21 @@ async def die() -> None:
     await exits[-1]()
 
 
+@contextmanager
+def table() -> Iterator[None]:
+    """Keep an empty table for this process and those that it starts."""
+    with TemporaryDirectory() as folder:
+        os.environ[TABLE_VARIABLE] = folder
+        try:
+            yield
+        finally:
+            del os.environ[TABLE_VARIABLE]
+
+
 def is_first_time(key: str) -> bool:
-    """Whether `key` was never asked for before, in this process or another: a table of keys."""
-    table = Path(os.getenv(TABLE_VARIABLE, gettempdir()))
+    """Whether `key` was never asked for before, in this process or another: asks a table."""
     try:
-        (table / f"{key}.seen").touch(exist_ok=False)
+        Path(os.environ[TABLE_VARIABLE], key).touch(exist_ok=False)
     except FileExistsError:
         return False
     return True
