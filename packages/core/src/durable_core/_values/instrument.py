@@ -213,31 +213,32 @@ class Hooks:
         if self._report is not None:
             self._report(getattr(hook, "__qualname__", repr(hook)), error)
 
-    def guard(self, action: Callable[..., Any], *args: Any) -> tuple[bool, Any]:
-        """Call one part of a hook, report its failure; whether it went well, and its result."""
+    def guard(self, action: Callable[..., Any], *args: Any) -> Any:
+        """Call one part of a hook; report its failure and return None."""
         try:
-            return True, action(*args)
+            return action(*args)
         except Exception as error:  # noqa: BLE001
             self._failed(action, error)
-            return False, None
+            return None
 
 
 class Around:
-    """The managers around one attempt, body or call; a failing one does not reach user code."""
+    """The managers around one attempt, body or call; a failing one does not reach user code.
 
-    __slots__ = ("_entered", "_hooks", "_managers", "_reports")
+    One whose `__enter__` raised is exited all the same: to a plugin these are its start hook and
+    its end hook, and a failing start does not cost it the end.
+    """
+
+    __slots__ = ("_hooks", "_managers", "_reports")
 
     def __init__(self, hooks: Hooks, managers: list[AbstractContextManager[Any]]) -> None:
         self._hooks = hooks
         self._managers = managers
-        self._entered: list[AbstractContextManager[Any]] = []
         self._reports: list[Callable[[AttemptOutcome], None]] = []
 
     def __enter__(self) -> Self:
         for manager in self._managers:
-            is_entered, report = self._hooks.guard(manager.__enter__)
-            if is_entered:
-                self._entered.append(manager)
+            report = self._hooks.guard(manager.__enter__)
             if report is not None:
                 self._reports.append(report)
         return self
@@ -248,5 +249,5 @@ class Around:
             self._hooks.guard(report, outcome)
 
     def __exit__(self, *_: object) -> None:
-        for manager in reversed(self._entered):
+        for manager in reversed(self._managers):
             self._hooks.guard(manager.__exit__, None, None, None)
