@@ -74,6 +74,11 @@ def poll(state: int, attempt: int) -> WaitDecision:
     return WaitDecision.stop() if state > attempt else WaitDecision.wait(5)
 
 
+def is_small(state: int) -> bool:
+    """A predicate."""
+    return state < 3
+
+
 async def steps(context: DurableContext) -> None:
     """Steps, named and not, plain and not."""
     future = context.step("fetch", fetch, "u-1")
@@ -118,7 +123,7 @@ async def pauses(context: DurableContext) -> None:
     await context.wait_for_condition(
         check,
         initial_state=0,
-        wait_strategy=create_wait_strategy(should_continue_polling=lambda state: state < 3),
+        wait_strategy=create_wait_strategy(should_continue_polling=is_small),
     )
 
 
@@ -143,10 +148,12 @@ async def groups(context: DurableContext) -> None:
     assert_type(await context.map(["a"], one), BatchResult[int])
     assert_type(
         await context.parallel(
-            [Branch("left", left), left], completion=CompletionConfig.all_completed()
+            [Branch("left", left), Branch("right", left)],
+            completion=CompletionConfig.all_completed(),
         ),
         BatchResult[int],
     )
+    assert_type(await context.parallel("same", [left, left]), BatchResult[int])
     assert_type(await context.with_retry("group", child_body, "u-1"), User)
 
 

@@ -47,7 +47,7 @@ async def wrong(context: DurableContext) -> None:
     context.step("fetch", fetch, "u-1", 2, retry_strategy=bad_strategy)  # expect error
     context.step("fetch", fetch, "u-1", 2, semantics="AT_MOST_ONCE_PER_RETRY")  # expect error
     number: int = await context.step("fetch", fetch, "u-1", 2)  # expect error
-    context.wait("five")  # expect error
+    context.wait("name", "five")  # expect error
     context.wait(weeks=1)  # expect error
     context.run_in_child_context("child", fetch, "u-1", 2)  # expect error
     context.map("items", [1, 2], one)  # expect error
