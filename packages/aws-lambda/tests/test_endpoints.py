@@ -70,7 +70,7 @@ def test_an_endpoint_url_may_carry_a_port_a_path_and_ipv6():
     assert parse_endpoint("https://x:443") == Endpoint("x", 443, is_tls=True, host_header="x")
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "localhost:9001", "http://"])
+@pytest.mark.parametrize("url", ["ftp://x", "localhost:9001", "http://", "http://x?y"])
 def test_what_is_no_url_is_refused(url):
     with pytest.raises(ValidationError, match="endpoint URL"):
         parse_endpoint(url)

@@ -6,13 +6,13 @@ import json
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import quote
 
 from durable_aws_lambda.answers import checkpoint_response, state_page, unreadable
 from durable_aws_lambda.classify import Refusal, refusal_from_wire
 from durable_aws_lambda.connection import READ_TIMEOUT_SECONDS, ConnectionPool
 from durable_aws_lambda.credentials import CredentialSource, credential_source
 from durable_aws_lambda.endpoints import Endpoint, region_of, resolve_endpoint
+from durable_aws_lambda.percent import quote_label
 from durable_aws_lambda.response import BrokenResponseError, HttpResponse
 from durable_aws_lambda.retries import (
     RealSurroundings,
@@ -33,7 +33,6 @@ T = TypeVar("T")
 _API = "/2025-12-01/durable-executions"
 _PAGE_SIZE = 1000
 _SUCCESS = range(200, 300)
-_UNRESERVED = "-_.~"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _USER_AGENT = b"user-agent:durable-aws-lambda/0.1\r\n"
 
@@ -109,8 +108,8 @@ class LambdaClient:
         path = f"{_API}/{_label(execution_arn)}/state"
         # In the order of the names, as the signature wants it.
         query = (
-            f"CheckpointToken={quote(checkpoint_token, safe=_UNRESERVED)}"
-            f"&Marker={quote(marker, safe=_UNRESERVED)}&MaxItems={_PAGE_SIZE}"
+            f"CheckpointToken={quote_label(checkpoint_token)}"
+            f"&Marker={quote_label(marker)}&MaxItems={_PAGE_SIZE}"
         )
 
         async def attempt_once() -> StatePage:
@@ -166,7 +165,7 @@ class LambdaClient:
 @lru_cache(maxsize=8)
 def _label(execution_arn: str) -> str:
     """Return the ARN as one label of a path, `/` and `:` encoded (service 1.0)."""
-    return quote(execution_arn, safe=_UNRESERVED)
+    return quote_label(execution_arn)
 
 
 def _trace_header() -> bytes:

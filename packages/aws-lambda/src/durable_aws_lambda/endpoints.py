@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from durable_core import ValidationError
 
@@ -43,6 +43,9 @@ PARTITIONS: tuple[Partition, ...] = (
 """botocore's `partitions.json`, the first match counts. All of them have FIPS and dual-stack."""
 
 _PORTS = {"http": 80, "https": 443}
+_URL = re.compile(
+    r"(https?)://(\[[0-9a-fA-F:.]+\]|[^/:?#@\[\]]+)(?::(\d+))?(/[^?#]*|)", re.IGNORECASE
+)
 
 
 def region_of(environ: Mapping[str, str]) -> str:
@@ -71,18 +74,18 @@ def resolve_endpoint(region: str, environ: Mapping[str, str] | None = None) -> E
 
 def parse_endpoint(url: str) -> Endpoint:
     """Read an endpoint URL."""
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
+    parts = _URL.fullmatch(url)
+    if parts is None:
         raise ValidationError(f"{url!r} is not an http(s) endpoint URL")
-    default_port = _PORTS[parts.scheme]
-    port = parts.port or default_port
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    scheme, host, port_text, path = parts.groups()
+    scheme = scheme.lower()
+    port = int(port_text or _PORTS[scheme])
     return Endpoint(
-        host=parts.hostname,
+        host=host.strip("[]"),
         port=port,
-        is_tls=parts.scheme == "https",
-        host_header=host if port == default_port else f"{host}:{port}",
-        base_path=parts.path.rstrip("/"),
+        is_tls=scheme == "https",
+        host_header=host if port == _PORTS[scheme] else f"{host}:{port}",
+        base_path=path.rstrip("/"),
     )
 
 

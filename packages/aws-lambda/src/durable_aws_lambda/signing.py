@@ -11,7 +11,8 @@ import hmac
 import time
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote
+
+from durable_aws_lambda.percent import quote_path
 
 SERVICE = "lambda"
 _ALGORITHM = "AWS4-HMAC-SHA256"
@@ -20,7 +21,7 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 @lru_cache(maxsize=16)
 def _quote_again(path: str) -> str:
     """Encode once more: only S3 signs the path as it was sent. Each execution has two paths."""
-    return quote(path, safe="/~")
+    return quote_path(path)
 
 
 class Credentials(NamedTuple):
