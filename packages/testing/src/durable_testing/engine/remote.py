@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from durable_core.lowlevel import operation_to_wire
 
 if TYPE_CHECKING:
     from durable_core.lowlevel import ErrorObject, InvocationInput
+
+_HALF_CHARACTER: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""Escapes that are characters in pairs only; alone they are not text that can be stored."""
 
 
 class RemoteCall(NamedTuple):
@@ -64,6 +68,9 @@ def invocation_event(invocation: InvocationInput) -> dict[str, Any]:
 def json_or_text(answer: str) -> Any:
     """Return an answer's value; what is no JSON is left as it is, for the service to refuse."""
     try:
-        return json.loads(answer)
+        value: Any = json.loads(answer)
+        if _HALF_CHARACTER.search(answer):
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return answer
+    return value

@@ -158,9 +158,14 @@ async def _read_error(request: Request) -> ErrorObject:
     if not isinstance(kind, str):
         kind = request.headers.get("lambda-runtime-function-error-type", "Unhandled")
     stack: Any = fields.get("stackTrace") or fields.get("trace") or ()
-    lines = tuple(map(str, cast("list[Any]", stack))) if isinstance(stack, list) else ()
-    text = message if isinstance(message, str) else None
-    return ErrorObject(text, kind, None, lines or None)
+    lines = tuple(map(_storable, cast("list[Any]", stack))) if isinstance(stack, list) else ()
+    text = _storable(message) if isinstance(message, str) else None
+    return ErrorObject(text, _storable(kind), None, lines or None)
+
+
+def _storable(value: object) -> str:
+    """Return text without the half characters that JSON can escape."""
+    return str(value).encode(errors="replace").decode()
 
 
 def _accepted(*, is_known: bool) -> Response:
