@@ -112,20 +112,23 @@ def _dict(value: dict[Any, Any], depth: int) -> Any:
 
 
 def _pairs(value: dict[Any, Any], depth: int) -> list[Any]:
-    key = None
+    step = ""
     pairs: list[Any] = []
     try:
         for key, item in value.items():
-            pairs.append([_tree(key, depth + 1), _tree(item, depth + 1)])
+            step = "{key}"
+            pair = [_tree(key, depth + 1)]
+            step = _step(key)
+            pairs.append([*pair, _tree(item, depth + 1)])
     except Unfaithful as unfaithful:
-        raise unfaithful.inside(_step(key)) from None
+        raise unfaithful.inside(step) from None
     return pairs
 
 
 def _step(key: object) -> str:
     if type(key) is str and key.isidentifier() and len(key) < 60:  # noqa: PLR2004
         return f".{key}"
-    text = ascii(key) if type(key) in _WRITERS else f"<{class_of(key)}>"
+    text = ascii(key) if isinstance(key, (str, int, float)) else f"<{class_of(key)}>"
     return f"[{text}]" if len(text) < 60 else f"[{text[:57]}…]"  # noqa: PLR2004
 
 
@@ -177,13 +180,24 @@ def _zone_fields(value: datetime | time, zone: tzinfo | None) -> dict[str, Any]:
         if name != timezone(zone.utcoffset(None)).tzname(None):
             fields["name"] = _str(name, 0)
         return fields
+    return fields | {"zone": _zone_key(value, zone)}
+
+
+def _zone_key(value: datetime | time, zone: tzinfo) -> str:
     zoneinfo = sys.modules.get("zoneinfo")
-    key = getattr(zone, "key", None)
-    if zoneinfo is None or type(zone) is not zoneinfo.ZoneInfo or key is None:
+    if zoneinfo is None or type(zone) is not zoneinfo.ZoneInfo:
         raise Unfaithful(
             f"has a tzinfo of type {class_of(zone)}; use datetime.timezone or zoneinfo.ZoneInfo"
         )
-    return fields | {"zone": key}
+    key: str | None = getattr(zone, "key", None)
+    try:
+        loaded = zoneinfo.ZoneInfo(key or "")
+    except (LookupError, OSError, ValueError):
+        loaded = None
+    # from_file() takes any key, so the key may lead to another zone.
+    if loaded is None or value.replace(tzinfo=loaded).utcoffset() != value.utcoffset():
+        raise Unfaithful(f"has a tzinfo that ZoneInfo({key!r}) would not bring back")
+    return str(key)
 
 
 _WRITERS: Final[dict[type, Callable[[Any, int], Any]]] = {
