@@ -1,4 +1,4 @@
-"""Write plain asyncio; it survives crashes, waits for a year, and replays exactly: the replay core."""
+"""Write plain asyncio; it survives crashes, waits for a year, and replays exactly."""
 
 from durable_core._context.batch_api import Branch, NestingType
 from durable_core._context.context import DurableContext

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic
@@ -16,7 +15,7 @@ from durable_core._values.errors import ValidationError
 from durable_core._values.generics import T
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from durable_core._engine.scope import ContextBody
     from durable_core._values.serdes import SerDes
@@ -28,8 +27,8 @@ class NestingType(Enum):
     NESTED = "NESTED"
     """One context operation an item: its own result, its own line in the history."""
     FLAT = "FLAT"
-    """No operation for the item itself: its operations hang under the map or parallel. Cheaper; an
-    item that ended is run again over its operations on a replay that comes before the end of all."""
+    """No operation for the item itself: its operations hang under the map or parallel. Cheaper; a
+    replay before the end of all runs an item that ended again, over its operations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from durable_core._context.steps import StepMethods
 from durable_core._operations.child import Child
 from durable_core._operations.scopes import open_here
 from durable_core._operations.with_retry import RetriedGroup
-from durable_core._values.generics import T, Ts, U
 from durable_core._values.retry import create_retry_strategy
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from durable_core._engine.future import DurableFuture
     from durable_core._values.batch import BatchResult
     from durable_core._values.completion import CompletionConfig
+    from durable_core._values.generics import T, Ts, U
     from durable_core._values.retry import RetryStrategy
     from durable_core._values.serdes import SerDes
 
@@ -49,7 +49,7 @@ class DurableContext(StepMethods, OutsideMethods):
         name: str | None,
         fn: Callable[[DurableContext, Unpack[Ts]], Awaitable[T]],
         /,
-        *args: Unpack[Ts],
+        *args: *Ts,
         serdes: SerDes[T] | None = ...,
         summary: Callable[[T], str] | None = ...,
         virtual: bool = ...,
@@ -59,14 +59,14 @@ class DurableContext(StepMethods, OutsideMethods):
         self,
         fn: Callable[[DurableContext, Unpack[Ts]], Awaitable[T]],
         /,
-        *args: Unpack[Ts],
+        *args: *Ts,
         serdes: SerDes[T] | None = ...,
         summary: Callable[[T], str] | None = ...,
         virtual: bool = ...,
     ) -> DurableFuture[T]: ...
     def run_in_child_context(
         self,
-        *args: Any,
+        *args: Unpack[Ts],  # noqa: UP044  type checkers take no other spelling here
         serdes: SerDes[Any] | None = None,
         summary: Callable[[Any], str] | None = None,
         virtual: bool = False,
@@ -82,7 +82,7 @@ class DurableContext(StepMethods, OutsideMethods):
         name, fn, rest = split_function("run_in_child_context", args)
         body = self._body
         return open_here(
-            Child(
+            Child[Any](
                 body.engine,
                 body,
                 name,
@@ -141,7 +141,8 @@ class DurableContext(StepMethods, OutsideMethods):
             completion: When to end early; by default the first failure does.
             item_namer: Names an item's context; by default `map-item-{index}`.
             nesting: Whether each item has a context operation of its own.
-            serdes: Of the whole `BatchResult`. item_serdes: of each item's result.
+            serdes: Of the whole `BatchResult`.
+            item_serdes: Of each item's result.
         """
         name, items, fn = split_map(args)
         return open_batch(
@@ -213,7 +214,7 @@ class DurableContext(StepMethods, OutsideMethods):
         name: str | None,
         fn: Callable[[DurableContext, Unpack[Ts]], Awaitable[T]],
         /,
-        *args: Unpack[Ts],
+        *args: *Ts,
         retry_strategy: RetryStrategy | None = ...,
         serdes: SerDes[T] | None = ...,
         wrap: bool = ...,
@@ -223,14 +224,14 @@ class DurableContext(StepMethods, OutsideMethods):
         self,
         fn: Callable[[DurableContext, Unpack[Ts]], Awaitable[T]],
         /,
-        *args: Unpack[Ts],
+        *args: *Ts,
         retry_strategy: RetryStrategy | None = ...,
         serdes: SerDes[T] | None = ...,
         wrap: bool = ...,
     ) -> DurableFuture[T]: ...
     def with_retry(
         self,
-        *args: Any,
+        *args: Unpack[Ts],  # noqa: UP044  as above
         retry_strategy: RetryStrategy | None = None,
         serdes: SerDes[Any] | None = None,
         wrap: bool = True,
@@ -243,7 +244,7 @@ class DurableContext(StepMethods, OutsideMethods):
         name, fn, rest = split_function("with_retry", args)
         body = self._body
         return open_here(
-            RetriedGroup(
+            RetriedGroup[Any](
                 body.engine,
                 body,
                 name,

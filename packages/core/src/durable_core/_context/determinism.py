@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import random
-import uuid
 from hashlib import blake2b
+from random import Random
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from durable_core._protocol.wire import to_datetime
 
@@ -20,20 +20,20 @@ def now(body: ContextBody) -> datetime:
     return to_datetime(body.clock.read())
 
 
-def seeded_random(body: ContextBody) -> random.Random:
+def seeded_random(body: ContextBody) -> Random:
     """A generator seeded from the execution and the context."""
     seed = f"{body.engine.execution_arn}/{body.operation_id or ''}"
-    return random.Random(int.from_bytes(blake2b(seed.encode(), digest_size=16).digest(), "big"))  # noqa: S311  not for secrets: it must repeat
+    return Random(int.from_bytes(blake2b(seed.encode(), digest_size=16).digest(), "big"))  # noqa: S311  not for secrets: it must repeat
 
 
-def uuid4(generator: random.Random) -> uuid.UUID:
+def uuid4(generator: Random) -> UUID:
     """A random UUID from the context's generator."""
-    return uuid.UUID(int=generator.getrandbits(128), version=4)
+    return UUID(int=generator.getrandbits(128), version=4)
 
 
-def uuid7(generator: random.Random, body: ContextBody) -> uuid.UUID:
+def uuid7(generator: Random, body: ContextBody) -> UUID:
     """A UUID that sorts by journal time (RFC 9562, version 7)."""
     bits = (body.clock.read() & (2**48 - 1)) << 80
     bits |= 7 << 76 | generator.getrandbits(12) << 64
     bits |= 0b10 << 62 | generator.getrandbits(62)
-    return uuid.UUID(int=bits)
+    return UUID(int=bits)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_core._context import determinism
-from durable_core._context.logs import DurableLogger, LogSettings
 from durable_core._context.promises import Promises
 
 if TYPE_CHECKING:
-    import random
-    import uuid
     from datetime import datetime
 
     from durable_core._context.execution import ExecutionInfo
+    from durable_core._context.logs import DurableLogger, LogSettings
     from durable_core._engine.scope import ContextBody
     from durable_core._values.serdes import SerDes
 
@@ -41,7 +39,7 @@ class ContextBase:
         self._body = body
         self._shared = shared
         self._promise: Promises | None = None
-        self._random: random.Random | None = None
+        self._random: determinism.Random | None = None
 
     @property
     def promise(self) -> Promises:
@@ -93,16 +91,16 @@ class ContextBase:
         return determinism.now(self._body)
 
     @property
-    def random(self) -> random.Random:
+    def random(self) -> determinism.Random:
         """A generator seeded from execution and context: the same numbers on every replay."""
         if self._random is None:
             self._random = determinism.seeded_random(self._body)
         return self._random
 
-    def uuid4(self) -> uuid.UUID:
+    def uuid4(self) -> determinism.UUID:
         """A random UUID, the same on every replay."""
         return determinism.uuid4(self.random)
 
-    def uuid7(self) -> uuid.UUID:
+    def uuid7(self) -> determinism.UUID:
         """A UUID that sorts by journal time, the same on every replay."""
         return determinism.uuid7(self.random, self._body)

@@ -103,7 +103,7 @@ class DurableLogger:
         if self._is_silent():
             return
         logger = self._settings.logger
-        fields = {**self._fields(), **(options.pop("extra", None) or {})}
+        fields: dict[str, Any] = {**self._fields(), **(options.pop("extra", None) or {})}
         call = getattr(logger, method)
         if level is not None:
             args = (message, *args)

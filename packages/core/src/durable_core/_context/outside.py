@@ -14,7 +14,6 @@ from durable_core._operations.wait_for_callback import WaitForCallback
 from durable_core._protocol.limits import MAX_CALLBACK_TIMEOUT_SECONDS
 from durable_core._values.durations import whole_seconds
 from durable_core._values.errors import ValidationError
-from durable_core._values.generics import S
 from durable_core._values.serdes import JsonSerDes, PassThroughSerDes
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from durable_core._engine.future import DurableFuture
     from durable_core._values.durations import Duration
+    from durable_core._values.generics import S
     from durable_core._values.retry import RetryStrategy
     from durable_core._values.serdes import SerDes
     from durable_core._values.wait_strategy import WaitStrategy

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, overload
 from durable_core._context.names import split_value
 from durable_core._operations.combinators import Combination, Combinator
 from durable_core._operations.scopes import open_here
-from durable_core._values.generics import T
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
     from durable_core._engine.future import DurableFuture
     from durable_core._engine.scope import ContextBody
+    from durable_core._values.generics import T
     from durable_core._values.settled import Settled
 
 

@@ -11,7 +11,6 @@ from durable_core._operations.scopes import open_here, scope_in
 from durable_core._operations.step import Step, StepSemantics
 from durable_core._operations.unrecorded import Unrecorded
 from durable_core._operations.wait import seconds_until, wait_seconds
-from durable_core._values.generics import T, Ts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from durable_core._engine.future import DurableFuture
     from durable_core._values.durations import Duration
+    from durable_core._values.generics import T, Ts
     from durable_core._values.retry import RetryStrategy
     from durable_core._values.serdes import SerDes
 
@@ -37,7 +37,7 @@ class StepMethods(ContextBase):
         name: str | None,
         fn: Callable[[Unpack[Ts]], Awaitable[T]],
         /,
-        *args: Unpack[Ts],
+        *args: *Ts,
         retry_strategy: RetryStrategy | None = ...,
         semantics: StepSemantics = ...,
         serdes: SerDes[T] | None = ...,
@@ -48,7 +48,7 @@ class StepMethods(ContextBase):
         name: str | None,
         fn: Callable[[Unpack[Ts]], T],
         /,
-        *args: Unpack[Ts],
+        *args: *Ts,
         retry_strategy: RetryStrategy | None = ...,
         semantics: StepSemantics = ...,
         serdes: SerDes[T] | None = ...,
@@ -58,7 +58,7 @@ class StepMethods(ContextBase):
         self,
         fn: Callable[[Unpack[Ts]], Awaitable[T]],
         /,
-        *args: Unpack[Ts],
+        *args: *Ts,
         retry_strategy: RetryStrategy | None = ...,
         semantics: StepSemantics = ...,
         serdes: SerDes[T] | None = ...,
@@ -68,26 +68,30 @@ class StepMethods(ContextBase):
         self,
         fn: Callable[[Unpack[Ts]], T],
         /,
-        *args: Unpack[Ts],
+        *args: *Ts,
         retry_strategy: RetryStrategy | None = ...,
         semantics: StepSemantics = ...,
         serdes: SerDes[T] | None = ...,
     ) -> DurableFuture[T]: ...
-    def step(self, *args: Unpack[Ts], **options: Any) -> DurableFuture[Any]:
+    def step(
+        self,
+        *args: Unpack[Ts],  # noqa: UP044  type checkers take no other spelling here
+        **options: Any,
+    ) -> DurableFuture[Any]:
         """Run `fn(*args)` once and keep its result.
 
         Args:
             args: An optional name, the function (plain functions run in a thread), its arguments.
-            options: `retry_strategy`: asked when an attempt raises (default: `RetryPresets.default`:
-                6 attempts). `semantics`: what a crash in an attempt means. `serdes`: how the result
-                is recorded (default: by the function's annotation).
+            options: `retry_strategy`: asked when an attempt raises (by default 6 attempts).
+                `semantics`: what a crash in an attempt means. `serdes`: how the result is
+                recorded (default: by the function's annotation).
 
         Raises:
             StepError: When awaited: the function raised and the strategy gave up.
         """
         name, fn, rest = split_function("step", args)
         body = self._body
-        return open_here(Step(body.engine, body, name, fn, rest, **options))
+        return open_here(Step[Any](body.engine, body, name, fn, rest, **options))
 
     # Waits
 
@@ -99,9 +103,9 @@ class StepMethods(ContextBase):
         minutes: float = 0,
         seconds: float = 0,
     ) -> DurableFuture[None]:
-        """Wait for `wait([name], duration)` or `wait([name], days=, hours=, …)`.
+        """Wait: `wait([name], duration)` or `wait([name], days=, hours=, …)`.
 
-        Whole seconds, at least 1 and at most 366 days; fractions round up. Costs no running process.
+        Whole seconds, at least 1 and at most 366 days; fractions round up. Nothing runs meanwhile.
         """
         name: str | None = None
         duration: Duration | None = None
@@ -128,11 +132,14 @@ class StepMethods(ContextBase):
 
     @overload
     def unrecorded(
-        self, fn: Callable[[Unpack[Ts]], Awaitable[T]], /, *args: Unpack[Ts]
+        self, fn: Callable[[Unpack[Ts]], Awaitable[T]], /, *args: *Ts
     ) -> Awaitable[T]: ...
     @overload
-    def unrecorded(self, fn: Callable[[Unpack[Ts]], T], /, *args: Unpack[Ts]) -> Awaitable[T]: ...
-    def unrecorded(self, *args: Unpack[Ts]) -> Awaitable[Any]:
+    def unrecorded(self, fn: Callable[[Unpack[Ts]], T], /, *args: *Ts) -> Awaitable[T]: ...
+    def unrecorded(
+        self,
+        *args: Unpack[Ts],  # noqa: UP044  as above
+    ) -> Awaitable[Any]:
         """Run `fn(*args)` outside the workflow and record nothing: it runs again on every replay.
 
         The escape hatch for I/O that may repeat and whose answer decides nothing.

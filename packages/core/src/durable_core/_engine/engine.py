@@ -5,12 +5,12 @@ The engine returns, the host acts: nothing here performs I/O, reads a clock or s
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_core._engine.checkpoint import CheckpointQueue
 from durable_core._engine.deliveries import Deliveries
 from durable_core._engine.diagnosis import deadlock, stuck_context
+from durable_core._engine.due import DueTimes, suspended_on
 from durable_core._engine.loop import WorkflowLoop
 from durable_core._engine.observers import Observers
 from durable_core._engine.scope import CURRENT_SCOPE, ContextBody, OutsideScope, Scope
@@ -19,7 +19,6 @@ from durable_core._journal.divergence import mismatch, unclaimed
 from durable_core._journal.ids import operation_id as hashed
 from durable_core._journal.journal import Identity, Journal, is_settled
 from durable_core._values.errors import CheckpointError, ContextScopeError, DurableError
-from durable_core._values.instrument import SuspendedOperation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from durable_core._engine.checkpoint import Batch
     from durable_core._engine.operation import ClaimedOperation
     from durable_core._protocol.records import InvocationInput, Operation
-    from durable_core._values.instrument import Hooks
+    from durable_core._values.instrument import Hooks, SuspendedOperation
 
 
 class Outcome(NamedTuple):
@@ -87,7 +86,7 @@ class Engine:
         self._ended_bodies: list[ClaimedOperation[Any]] = []
         self._requested: list[Attempt] = []
         self._withdrawn: list[Attempt] = []
-        self._due: list[tuple[int, int, ClaimedOperation[Any]]] = []
+        self._due = DueTimes()
         self._next_sequence = len(self.journal.records)
 
     # Turns
@@ -375,36 +374,17 @@ class Engine:
 
     def expect_by(self, operation: ClaimedOperation[Any], due_ms: int) -> None:
         """Note when the service is due to change the operation."""
-        heappush(self._due, (due_ms, operation.order(), operation))
+        self._due.expect(operation, due_ms)
 
     def next_due_ms(self) -> int | None:
         """When the service is next due to change something, or None."""
-        due = self._due
-        while due:
-            due_ms, _, operation = due[0]
-            if operation.is_pending and not operation.is_dropped:
-                owed = operation.pending_until_ms()
-                if owed is not False and owed == due_ms:
-                    return due_ms
-            heappop(due)
-        return None
+        return self._due.next_ms()
 
     # Suspension
 
     def suspended_on(self) -> tuple[SuspendedOperation, ...]:
         """What the world owes the workflow; empty if it can never go on."""
-        waiting: list[SuspendedOperation] = []
-        for operation in self._claimed.values():
-            if operation.is_dropped or not operation.is_pending:
-                continue
-            until = operation.pending_until_ms()
-            if until is not False:
-                waiting.append(
-                    SuspendedOperation(
-                        operation.operation_id, operation.type, operation.name, until
-                    )
-                )
-        return tuple(waiting)
+        return suspended_on(self._claimed.values())
 
     def deadlock(self) -> DurableError:
         """The error for a workflow that can never go on."""

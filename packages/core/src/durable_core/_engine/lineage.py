@@ -59,8 +59,8 @@ def number_in_unordered(scope: Numbering) -> int | None:
 
     Call it from `create_task`.
     """
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    if frame is None or frame.f_code not in _ENSURE:
+    frame = sys._getframe(2)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    if frame.f_code not in _ENSURE:
         return None
     while frame is not None and frame.f_code in _ENSURE:
         frame = frame.f_back

@@ -130,7 +130,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     def enter(self) -> tuple[Any, Any]:
         """Become the running loop of this thread; returns what `leave` restores."""
-        previous = events._get_running_loop()  # noqa: SLF001 # pyright: ignore
+        previous = events._get_running_loop()  # noqa: SLF001
         hooks = sys.get_asyncgen_hooks()
         events._set_running_loop(self)  # noqa: SLF001
         sys.set_asyncgen_hooks(firstiter=self._generators.append, finalizer=self._drop_generator)
@@ -192,7 +192,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         for task, context in self._tasks:
             if task.done():
                 continue
-            task._log_destroy_pending = False  # noqa: SLF001 # pyright: ignore
+            silenced: Any = task
+            silenced._log_destroy_pending = False  # noqa: SLF001
             coro: Any = task.get_coro()
             try:
                 context.run(coro.close)
@@ -261,7 +262,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     def is_running(self) -> bool:
         """Whether it is this thread's running loop."""
-        return events._get_running_loop() is self  # noqa: SLF001 # pyright: ignore
+        return events._get_running_loop() is self  # noqa: SLF001
 
     def is_closed(self) -> bool:
         """Whether the invocation is over."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from durable_core._values.instrument import Hooks, OperationDetails
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from durable_core._engine.scope import ContextBody
-    from durable_core._protocol.records import Operation
+    from durable_core._protocol.records import Operation, OperationType
 
 
 class SeenOperation(Protocol):
@@ -22,11 +22,11 @@ class SeenOperation(Protocol):
     body: ContextBody
     is_virtual: bool
     is_replayed: bool
-    live_exception: BaseException | None
+    type: ClassVar[OperationType]
 
     @property
-    def type(self) -> str:
-        """The operation's type."""
+    def exception_seen(self) -> BaseException | None:
+        """The live exception, where this invocation saw it."""
         ...
 
 
@@ -98,7 +98,7 @@ class Observers:
         """An operation's end is observed for the first time."""
         hooks = self.hooks
         if hooks.operation_end:
-            exception = operation.live_exception
+            exception = operation.exception_seen
             hooks.call(
                 hooks.operation_end,
                 details(operation, record, is_replayed=False, exception=exception),

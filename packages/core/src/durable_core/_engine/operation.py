@@ -57,6 +57,11 @@ class ClaimedOperation(DurableFuture[T]):
         self.live_exception: BaseException | None = None
         self.site: CallSite | None = call_site()
 
+    @property
+    def exception_seen(self) -> BaseException | None:
+        """The live exception, where this invocation saw it."""
+        return self.live_exception
+
     def start(self) -> None:
         """Begin an operation that has no record."""
         raise NotImplementedError

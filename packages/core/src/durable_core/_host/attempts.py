@@ -77,9 +77,7 @@ class Attempts:
     def _start_thread(self, attempt: Attempt) -> None:
         call = attempt.fn if attempt.around is None else _Observed(attempt)
         executor = self._threads or self._own_threads()
-        future = self._loop.run_in_executor(
-            executor, attempt.context.run, _call_in_thread, call, attempt.args
-        )
+        future = self._loop.run_in_executor(executor, _call_in_thread, attempt, call)
         self._running[attempt] = future
         future.add_done_callback(lambda done: self._thread_ended(attempt, done))
 
@@ -134,12 +132,10 @@ class Attempts:
             await asyncio.sleep(0)
 
 
-def _call_in_thread(
-    call: Callable[..., Any], args: tuple[Any, ...]
-) -> tuple[Any, BaseException | None]:
+def _call_in_thread(attempt: Attempt, call: Callable[..., Any]) -> tuple[Any, BaseException | None]:
     """Call it; a StopIteration cannot travel through a future, so errors come as values."""
     try:
-        return call(*args), None
+        return attempt.context.run(call, *attempt.args), None
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it is, the operation gets it

@@ -159,16 +159,19 @@ class Driver:
             return self._drain(Ending.SETTLED)
         if self._is_past_deadline:
             return self._drain(Ending.SUSPENDED)
+        return self._go_on()
+
+    def _go_on(self) -> bool:
+        """Start what was asked for; send, wait for what runs, or suspend."""
+        engine = self._engine
         for attempt in engine.take_attempts():
             self._attempts.start(attempt)
-        if engine.queue.is_awaited:
+        if engine.queue.is_awaited or (engine.queue and not engine.running_outside):
             return self._send(engine.queue.take())
         if engine.running_outside:
             self._arm_timers()
-            return False
-        if engine.queue:
-            return self._send(engine.queue.take())
-        self._suspend()
+        else:
+            self._suspend()
         return False
 
     def _drain(self, ending: Ending) -> bool:

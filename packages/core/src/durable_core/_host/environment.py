@@ -6,11 +6,11 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
 
     from durable_core._host.service import HostClock, Timer

@@ -71,7 +71,12 @@ async def drive(
         return _refused(error)
     made = tuple(make() for make in workflow.plugins)
     return await _Invocation(
-        workflow, invocation, service, environment, operations, (*plugins, *made)
+        workflow,
+        invocation,
+        service,
+        environment,
+        operations=operations,
+        plugins=(*plugins, *made),
     ).run()
 
 
@@ -103,6 +108,7 @@ class _Invocation:
         invocation: InvocationInput,
         service: DurableService,
         environment: Environment,
+        *,
         operations: list[Operation],
         plugins: Sequence[Instrumentation],
     ) -> None:
@@ -160,16 +166,14 @@ class _Invocation:
         seen = self._details() if hooks.invocation_start or hooks.invocation_end else None
         if seen is not None:
             hooks.call(hooks.invocation_start, seen)
-        error: BaseException | None = None
-        output: InvocationOutput | None = None
         try:
             output = await self._output()
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
+        except BaseException as error:
             if seen is not None:
-                hooks.call(hooks.invocation_end, seen, self._outcome(output, error))
+                hooks.call(hooks.invocation_end, seen, self._outcome(None, error))
+            raise
+        if seen is not None:
+            hooks.call(hooks.invocation_end, seen, self._outcome(output, None))
         return output
 
     async def _output(self) -> InvocationOutput:

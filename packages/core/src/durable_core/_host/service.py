@@ -14,7 +14,8 @@ class DurableService(Protocol):
     """What keeps an execution: AWS Lambda, a SQLite file, memory.
 
     Each method may answer at once or return an awaitable. Both raise `CheckpointError`; its
-    `is_retryable` decides whether the host raises (the service invokes again) or the execution fails.
+    `is_retryable` decides whether the host raises, so that the service invokes again, or the
+    execution fails.
     """
 
     def checkpoint(

@@ -43,8 +43,9 @@ def mismatch(
     """A call claims a record of another operation."""
     called = describe(identity.type, identity.subtype, identity.name)
     return NonDeterministicExecutionError(
-        f"at operation {path!r}: the journal has {describe(record.type, record.subtype, record.name)}, "
-        f"the code called {called} ({site}): {_differences(record, identity)}.\n"
+        f"at operation {path!r}: the journal has "
+        f"{describe(record.type, record.subtype, record.name)}, the code called "
+        f"{called} ({site}): {_differences(record, identity)}.\n"
         f"  {path}\n"
         f"  ├─ recorded  {_described(record)}\n"
         f"  └─ called    {called}  at {site}\n{_REMEDY}",

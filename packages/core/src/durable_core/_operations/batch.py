@@ -117,7 +117,8 @@ class ItemContext(Child[Any]):
         if status is BatchItemStatus.SUCCEEDED:
             return BatchItem(self.index, self.name, status, self.result())
         if status is BatchItemStatus.FAILED:
-            return BatchItem(self.index, self.name, status, None, self.exception())  # pyright: ignore
+            error: Any = self.exception()
+            return BatchItem(self.index, self.name, status, None, error)
         return BatchItem(self.index, self.name, status)
 
 

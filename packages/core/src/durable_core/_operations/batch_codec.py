@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from durable_core._protocol.records import ErrorObject
 from durable_core._protocol.wire import error_from_wire, error_to_wire
 from durable_core._values.batch import BatchItem, BatchResult
 from durable_core._values.completion import BatchItemStatus, CompletionReason
@@ -17,6 +16,8 @@ from durable_core._values.errors import SerDesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from durable_core._protocol.records import ErrorObject
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _STATUS_LETTERS = {
@@ -30,7 +31,7 @@ _LETTER_STATUSES = {letter: status for status, letter in _STATUS_LETTERS.items()
 class ItemOutcome(NamedTuple):
     """One started item as it is recorded."""
 
-    index: int
+    place: int
     name: str | None
     status: BatchItemStatus
     text: str | None = None
@@ -50,7 +51,7 @@ def whole(reason: CompletionReason, outcomes: Sequence[ItemOutcome]) -> str:
 
 
 def _item(outcome: ItemOutcome) -> dict[str, Any]:
-    wire: dict[str, Any] = {"index": outcome.index, "status": outcome.status.value}
+    wire: dict[str, Any] = {"index": outcome.place, "status": outcome.status.value}
     if outcome.name is not None:
         wire["name"] = outcome.name
     if outcome.text is not None:
@@ -63,7 +64,7 @@ def _item(outcome: ItemOutcome) -> dict[str, Any]:
 def short(reason: CompletionReason, outcomes: Sequence[ItemOutcome]) -> str:
     """The recorded form without results."""
     statuses = "".join(_STATUS_LETTERS[outcome.status] for outcome in outcomes)
-    indexes = [outcome.index for outcome in outcomes]
+    indexes = [outcome.place for outcome in outcomes]
     wire: dict[str, Any] = {"completionReason": reason.value, "statuses": statuses}
     if indexes != list(range(len(indexes))):
         wire["indexes"] = indexes

@@ -100,6 +100,7 @@ class Child(ClaimedOperation[T]):
 
     def resume(self, record: Operation) -> None:
         """Enter the body again, over its operations' records."""
+        del record
         self._enter()
 
     def settled_before(self, record: Operation) -> None:

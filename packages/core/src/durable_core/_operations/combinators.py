@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import inspect
 from contextvars import copy_context
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,7 +24,7 @@ from durable_core._protocol.records import (
 from durable_core._values.errors import ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Coroutine, Iterable
 
     from durable_core._engine.scope import ContextBody
     from durable_core._engine.seam import EngineSeam
@@ -51,7 +51,7 @@ class _Input:
         self.attempt: Attempt | None = None
         if isinstance(awaitable, DurableFuture) or asyncio.isfuture(awaitable):
             self.handle = awaitable
-        elif isinstance(awaitable, Coroutine):
+        elif inspect.iscoroutine(awaitable):
             context = copy_context()
             context.run(CURRENT_SCOPE.set, OutsideScope("a promise combinator", None, combinator))
             self.attempt = Attempt(self, _awaited, (awaitable,), context)
@@ -73,20 +73,23 @@ class _Input:
         """Let go of it: the recorded outcome decides."""
         if self.attempt is not None and not self.attempt.is_requested:
             self.attempt.args[0].close()
-        elif self.attempt is None and isinstance(self.handle, ClaimedOperation):
-            self.combinator.engine.unobserved.pop(self.handle, None)
+        elif (operation := self._operation()) is not None:
+            self.combinator.engine.unobserved.pop(operation, None)
 
     def cancel(self) -> None:
         """Stop it."""
+        operation = self._operation()
         if self.attempt is not None:
             self.combinator.engine.withdraw(self.attempt)
-        elif isinstance(self.handle, ClaimedOperation):
-            operation: ClaimedOperation[Any] = self.handle
-            if operation.is_pending:
-                self.combinator.engine.drop(operation)
-                operation.settle_error(asyncio.CancelledError())
-        else:
+        elif operation is None:
             self.handle.cancel()
+        elif operation.is_pending:
+            self.combinator.engine.drop(operation)
+            operation.settle_error(asyncio.CancelledError())
+
+    def _operation(self) -> ClaimedOperation[Any] | None:
+        handle: Any = self.handle
+        return handle if isinstance(handle, ClaimedOperation) else None  # pyright: ignore[reportUnknownVariableType]
 
     def _done(self, handle: Any) -> None:
         error: BaseException | None
@@ -148,6 +151,7 @@ class Combinator(ClaimedOperation[Any]):
 
     def resume(self, record: Operation) -> None:
         """Wait for the inputs again."""
+        del record
         self._watch()
 
     def settled_before(self, record: Operation) -> None:

@@ -58,7 +58,8 @@ class Invoke(ClaimedOperation[Any]):
             )
         if tenant_id is not None and TENANT_ID_PATTERN.fullmatch(tenant_id) is None:
             raise ValidationError(
-                f"tenant_id must be 1 to 256 characters of [a-zA-Z0-9._:/=+-@ ]; found {tenant_id!r}"
+                f"tenant_id must be 1 to 256 characters of [a-zA-Z0-9._:/=+-@ ]; "
+                f"found {tenant_id!r}"
             )
         self._function_name = function_name
         self._result_serdes = result_serdes

@@ -121,6 +121,30 @@ def operations_from_wire(wires: list[Wire] | None) -> tuple[Operation, ...]:
     return tuple(map(operation_from_wire, wires)) if wires else ()
 
 
+def _step_details(operation: Operation, stamp: Any) -> dict[str, Any]:
+    details: dict[str, Any] = {"Attempt": operation.attempt}
+    if operation.next_attempt_at_ms is not None:
+        details["NextAttemptTimestamp"] = stamp(operation.next_attempt_at_ms)
+    return details
+
+
+def _own_details(operation: Operation, stamp: Any) -> dict[str, Any]:
+    """The members that only an operation's own type has."""
+    match operation.type:
+        case OperationType.STEP:
+            return _step_details(operation, stamp)
+        case OperationType.WAIT if operation.scheduled_end_ms is not None:
+            return {"ScheduledEndTimestamp": stamp(operation.scheduled_end_ms)}
+        case OperationType.CALLBACK:
+            return {"CallbackId": operation.callback_id}
+        case OperationType.CONTEXT if operation.replay_children:
+            return {"ReplayChildren": True}
+        case OperationType.EXECUTION if operation.input_payload is not None:
+            return {"InputPayload": operation.input_payload}
+        case _:
+            return {}
+
+
 def _details(operation: Operation, stamp: Any) -> dict[str, Any]:
     """The members of an operation's `…Details`."""
     details: dict[str, Any] = {}
@@ -128,24 +152,7 @@ def _details(operation: Operation, stamp: Any) -> dict[str, Any]:
         details["Result"] = operation.result
     if operation.error is not None:
         details["Error"] = error_to_wire(operation.error)
-    match operation.type:
-        case OperationType.STEP:
-            details["Attempt"] = operation.attempt
-            if operation.next_attempt_at_ms is not None:
-                details["NextAttemptTimestamp"] = stamp(operation.next_attempt_at_ms)
-        case OperationType.WAIT:
-            if operation.scheduled_end_ms is not None:
-                details["ScheduledEndTimestamp"] = stamp(operation.scheduled_end_ms)
-        case OperationType.CALLBACK:
-            details["CallbackId"] = operation.callback_id
-        case OperationType.CONTEXT:
-            if operation.replay_children:
-                details["ReplayChildren"] = True
-        case OperationType.EXECUTION:
-            if operation.input_payload is not None:
-                details["InputPayload"] = operation.input_payload
-        case OperationType.CHAINED_INVOKE:
-            pass
+    details.update(_own_details(operation, stamp))
     return details
 
 
@@ -209,6 +216,12 @@ def update_to_wire(update: OperationUpdate) -> dict[str, Any]:
         wire["Payload"] = update.payload
     if update.error is not None:
         wire["Error"] = error_to_wire(update.error)
+    _add_options(wire, update)
+    return wire
+
+
+def _add_options(wire: dict[str, Any], update: OperationUpdate) -> None:
+    """Add the `…Options` of an update."""
     if update.replay_children:
         wire["ContextOptions"] = {"ReplayChildren": True}
     if update.next_attempt_delay_seconds is not None:
@@ -219,7 +232,6 @@ def update_to_wire(update: OperationUpdate) -> dict[str, Any]:
         wire["ChainedInvokeOptions"] = _chained_invoke_options(update)
     if options := _callback_options(update):
         wire["CallbackOptions"] = options
-    return wire
 
 
 def page_from_wire(wire: Wire) -> StatePage:

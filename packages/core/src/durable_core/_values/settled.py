@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic
+from typing import TYPE_CHECKING, Generic
 
-from durable_core._values.errors import DurableError
 from durable_core._values.generics import T
+
+if TYPE_CHECKING:
+    from durable_core._values.errors import DurableError
 
 
 @dataclass(frozen=True, slots=True)
