@@ -202,26 +202,66 @@ def test_a_crash_of_an_invocation_is_followed_by_another():
     assert finished.error is None
 
 
-def test_an_invocation_that_takes_too_long_is_ended_and_tried_again():
+class Ends(EngineHooks):
+    def __init__(self):
+        self.ends = []
+
+    def ended(self, invocation, end):
+        self.ends.append(end)
+
+
+def test_an_invocation_suspends_before_its_timeout_and_the_next_one_goes_on():
     async def handler(event, context):
-        await asyncio.Event().wait()
+        async def hang_once():
+            runs.append(1)
+            if len(runs) == 1:
+                await asyncio.Event().wait()
+            return "done"
 
-    errors = []
-
-    class Ends(EngineHooks):
-        def ended(self, invocation, end):
-            errors.append(end.error.type)
+        return await context.step("hang-once", hang_once)
 
     async def main():
         function = durable_function("main", handler, timeout_seconds=10)
         clock = VirtualClock(patience_seconds=0)
-        async with LocalEngine([function], in_memory(), clock=clock, hooks=Ends()) as engine:
-            started = await engine.start("main")
-            return await engine.outcome(started.execution_arn)
+        async with LocalEngine([function], in_memory(), clock=clock, hooks=hooks) as engine:
+            return await engine.outcome((await engine.start("main")).execution_arn)
 
-    outcome = run(main())
-    assert outcome.status is ExecutionStatus.FAILED
-    assert errors == ["Sandbox.Timedout"] * 5
+    runs, hooks = [], Ends()
+    assert run(main()).result == '"done"'
+    assert [end.error for end in hooks.ends] == [None, None]
+
+
+def test_an_invocation_that_does_not_end_in_time_is_killed_and_tried_again():
+    class Mute(Ends):
+        def service(self, invocation, service):
+            if self.ends:
+                return service
+
+            class Silent:
+                load_page = service.load_page
+
+                async def checkpoint(self, request):
+                    await asyncio.Event().wait()
+
+            return Silent()
+
+    async def handler(event, context):
+        async def one():
+            return 1
+
+        return await context.step("one", one)
+
+    async def main():
+        function = durable_function("main", handler, timeout_seconds=10)
+        clock = VirtualClock(patience_seconds=0)
+        async with LocalEngine([function], in_memory(), clock=clock, hooks=hooks) as engine:
+            return await engine.outcome((await engine.start("main")).execution_arn)
+
+    hooks = Mute()
+    assert run(main()).result == "1"
+    killed, finished = hooks.ends
+    assert killed.error.type == "Sandbox.Timedout"
+    assert finished.error is None
 
 
 def test_a_workflow_that_waits_for_a_callback_is_blocked_until_it_is_answered():
@@ -240,7 +280,7 @@ def test_a_workflow_that_waits_for_a_callback_is_blocked_until_it_is_answered():
             assert engine.is_blocked
             (callback,) = engine.model.open_callbacks(arn)
             await engine.apply(
-                lambda model, now_ms: model.callback_succeed(callback.callback_id, '"yes"', now_ms)
+                lambda model, now_ms: model.callback_succeed(callback.callback_id, "yes", now_ms)
             )
             return await engine.outcome_or_blocked(arn)
 

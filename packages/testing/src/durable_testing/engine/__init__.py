@@ -7,6 +7,7 @@ functions, and lets timers fire. The test runner and the `durable` command stand
 from durable_testing.engine.clock import VirtualClock, VirtualTimer
 from durable_testing.engine.functions import (
     LocalFunction,
+    UnknownFunctionError,
     durable_function,
     is_durable,
     plain_function,
@@ -14,7 +15,7 @@ from durable_testing.engine.functions import (
 from durable_testing.engine.hooks import EngineHooks, InvocationEnd
 from durable_testing.engine.local import EngineError, LocalEngine
 from durable_testing.engine.remote import RemoteCall, RemoteCode, RemoteFunctionError
-from durable_testing.engine.service import EngineService, OpenService, in_memory
+from durable_testing.engine.service import EngineService, OpenService, answer_of, in_memory
 
 __all__ = (
     "EngineError",
@@ -27,8 +28,10 @@ __all__ = (
     "RemoteCall",
     "RemoteCode",
     "RemoteFunctionError",
+    "UnknownFunctionError",
     "VirtualClock",
     "VirtualTimer",
+    "answer_of",
     "durable_function",
     "in_memory",
     "is_durable",

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from durable_core.lowlevel import ErrorObject, HostClock
     from durable_testing.engine.functions import LocalFunction
-    from durable_testing.engine.local import LocalEngine
+    from durable_testing.engine.host import InvocationHost
     from durable_testing.model import ChainedInvoke
 
 
-async def call_plain(engine: LocalEngine, effect: ChainedInvoke) -> None:
+async def call_plain(engine: InvocationHost, effect: ChainedInvoke) -> None:
     """Run a plain function and hand its outcome to the operation that waits for it."""
     call = RemoteCall(
         engine.new_token(),
@@ -47,7 +47,7 @@ async def call_plain(engine: LocalEngine, effect: ChainedInvoke) -> None:
 
 
 async def call_function(
-    engine: LocalEngine, call: RemoteCall
+    engine: InvocationHost, call: RemoteCall
 ) -> tuple[str | None, ErrorObject | None]:
     """Run a plain function once; return its result as JSON, or the error it failed with."""
     function = engine.functions.get(call.function_name)
@@ -73,7 +73,7 @@ async def call_function(
     return task.result(), None
 
 
-async def _call(engine: LocalEngine, function: LocalFunction, call: RemoteCall) -> str:
+async def _call(engine: InvocationHost, function: LocalFunction, call: RemoteCall) -> str:
     if function.remote is not None:
         return await function.remote.call(call)
     fn = function.plain

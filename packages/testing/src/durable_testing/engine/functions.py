@@ -21,6 +21,10 @@ LAMBDA_PARAMETERS: Final = 2
 """A function of a payload alone has one, `handler(event, context)` has two."""
 
 
+class UnknownFunctionError(LookupError):
+    """An execution needs a function that the engine was not given."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalFunction:
     """A function as the engine runs it.

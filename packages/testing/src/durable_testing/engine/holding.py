@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from threading import get_ident
@@ -11,9 +12,15 @@ from durable_core.lowlevel import Instrumentation
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from durable_core.lowlevel import OperationDetails
+    from durable_core.lowlevel import (
+        CheckpointRequest,
+        CheckpointResponse,
+        DurableService,
+        OperationDetails,
+        StatePage,
+    )
     from durable_testing.engine.clock import VirtualClock
 
 P = ParamSpec("P")
@@ -33,6 +40,37 @@ class Hold(AbstractContextManager[None]):
 
     def __exit__(self, *_: object) -> None:
         self._clock.release()
+
+
+class HoldingService:
+    """A service whose answers the clock waits for."""
+
+    __slots__ = ("_clock", "_service")
+
+    def __init__(self, service: DurableService, clock: VirtualClock) -> None:
+        self._service = service
+        self._clock = clock
+
+    def checkpoint(
+        self, request: CheckpointRequest, /
+    ) -> CheckpointResponse | Awaitable[CheckpointResponse]:
+        """Pass the batch on."""
+        return self._held(self._service.checkpoint(request))
+
+    def load_page(
+        self, execution_arn: str, checkpoint_token: str, marker: str, /
+    ) -> StatePage | Awaitable[StatePage]:
+        """Pass the question on."""
+        return self._held(self._service.load_page(execution_arn, checkpoint_token, marker))
+
+    def _held(self, answer: R | Awaitable[R]) -> R | Awaitable[R]:
+        return held(answer, self._clock) if inspect.isawaitable(answer) else answer
+
+
+async def held(answer: Awaitable[R], clock: VirtualClock) -> R:
+    """Await an answer; time stands still meanwhile."""
+    with Hold(clock):
+        return await answer
 
 
 class AttemptHold(Instrumentation):

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durable_core.lowlevel import Environment, ErrorObject, drive, error_type_name
 from durable_testing.engine.clock import VirtualClock
-from durable_testing.engine.holding import AttemptHold, HoldingExecutor
+from durable_testing.engine.functions import UnknownFunctionError
+from durable_testing.engine.holding import AttemptHold, HoldingExecutor, HoldingService
 from durable_testing.engine.hooks import InvocationEnd
+from durable_testing.engine.host import Flight
 from durable_testing.engine.remote import (
     RemoteCall,
     RemoteFunctionError,
@@ -19,9 +21,9 @@ from durable_testing.engine.remote import (
 )
 
 if TYPE_CHECKING:
-    from durable_core.lowlevel import Instrumentation, InvocationOutput
+    from durable_core.lowlevel import DurableService, Instrumentation, InvocationOutput
     from durable_testing.engine.functions import LocalFunction
-    from durable_testing.engine.local import LocalEngine
+    from durable_testing.engine.host import InvocationHost
     from durable_testing.engine.remote import RemoteCode
     from durable_testing.model import Invocation, Invoke
 
@@ -29,31 +31,12 @@ DEADLINE_MARGIN_MS: Final = 500
 """An invocation suspends this long before its timeout would kill it; a tenth of short ones."""
 
 
-class Flight:
-    """An invocation in flight, and why it was cut short."""
-
-    __slots__ = ("_task", "is_timed_out")
-
-    def __init__(self, task: asyncio.Task[Any]) -> None:
-        self._task = task
-        self.is_timed_out = False
-
-    def cancel(self) -> None:
-        """Discard it: the execution was stopped, or the process "died"."""
-        self._task.cancel()
-
-    def time_out(self) -> None:
-        """Discard it: it took too long."""
-        self.is_timed_out = True
-        self._task.cancel()
-
-
-async def run_invocation(engine: LocalEngine, effect: Invoke) -> None:
+async def run_invocation(engine: InvocationHost, effect: Invoke) -> None:
     """Run the invocation that the service asked for."""
     arn = effect.execution_arn
     function = engine.functions.get(effect.function_name)
     if function is None or (function.workflow is None and function.remote is None):
-        raise LookupError(f"execution {arn} needs the workflow {effect.function_name!r}")
+        raise UnknownFunctionError(f"an execution needs the workflow {effect.function_name!r}")
     invocation = await engine.apply(lambda model, now_ms: model.begin_invocation(arn, now_ms))
     if invocation is None:
         return
@@ -64,7 +47,7 @@ async def run_invocation(engine: LocalEngine, effect: Invoke) -> None:
 
 
 async def _fly(
-    engine: LocalEngine, function: LocalFunction, invocation: Invocation
+    engine: InvocationHost, function: LocalFunction, invocation: Invocation
 ) -> InvocationEnd:
     arn = invocation.input.execution_arn
     timeout_ms = None if function.timeout_seconds is None else int(function.timeout_seconds * 1000)
@@ -107,7 +90,7 @@ def _end_of(
 
 
 async def _drive(
-    engine: LocalEngine, function: LocalFunction, invocation: Invocation, timeout_ms: int | None
+    engine: InvocationHost, function: LocalFunction, invocation: Invocation, timeout_ms: int | None
 ) -> InvocationOutput:
     clock, hooks = engine.clock, engine.hooks
     deadline_ms = None
@@ -115,10 +98,12 @@ async def _drive(
         margin_ms = min(DEADLINE_MARGIN_MS, timeout_ms // 10)
         deadline_ms = clock.now_ms() + timeout_ms - margin_ms
     plugins: list[Instrumentation] = [*hooks.plugins(invocation)]
+    service: DurableService = engine.service
     threads = None
     if isinstance(clock, VirtualClock):
         plugins.append(AttemptHold(clock))
         threads = HoldingExecutor(clock, asyncio.get_running_loop())
+        service = HoldingService(service, clock)
     environment = Environment(
         clock=clock,
         random=engine.random,
@@ -131,7 +116,7 @@ async def _drive(
     if function.workflow is None:
         raise LookupError(f"{function.name!r} is no workflow")
     workflow = hooks.workflow(invocation, function.workflow)
-    service = hooks.service(invocation, engine.service)
+    service = hooks.service(invocation, service)
     try:
         return await drive(workflow, invocation.input, service, environment, plugins)
     finally:
@@ -153,7 +138,7 @@ async def _call_remote(remote: RemoteCode, invocation: Invocation) -> Any:
 
 
 async def _report(
-    engine: LocalEngine, arn: str, invocation: Invocation, end: InvocationEnd
+    engine: InvocationHost, arn: str, invocation: Invocation, end: InvocationEnd
 ) -> None:
     invocation_id = invocation.invocation_id
     if end.error is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random as random_module
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
@@ -10,8 +11,9 @@ from uuid import uuid4
 from durable_core.lowlevel import ExecutionStatus, SystemClock
 from durable_testing.engine.calls import call_plain
 from durable_testing.engine.clock import VirtualClock
+from durable_testing.engine.holding import held
 from durable_testing.engine.hooks import EngineHooks
-from durable_testing.engine.invocations import Flight, run_invocation
+from durable_testing.engine.invocations import run_invocation
 from durable_testing.engine.service import answer_of
 from durable_testing.model import (
     ChainedInvoke,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from durable_core.lowlevel import ErrorObject, HostClock, Timer
     from durable_testing.engine.functions import LocalFunction
+    from durable_testing.engine.host import Flight
     from durable_testing.engine.service import EngineService, OpenService
     from durable_testing.model import Effect, ExecutionDescription, ServiceModel, Started
 
@@ -122,7 +125,10 @@ class LocalEngine:
         """
         self._check()
         try:
-            return await answer_of(self.service.apply(call))
+            answer = self.service.apply(call)
+            if isinstance(self.clock, VirtualClock) and inspect.isawaitable(answer):
+                return await held(answer, self.clock)
+            return await answer_of(answer)
         finally:
             self._look_ahead()
 

@@ -1,0 +1,98 @@
+"""Plain progress: one line on stderr for each thing that happens."""
+
+from __future__ import annotations
+
+import sys
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final
+
+from durable_core.lowlevel import OperationType, error_from_wire
+from durable_testing.cli.durations import in_words
+from durable_testing.cli.rows import error_line, kind_of
+from durable_testing.model import EventType
+
+if TYPE_CHECKING:
+    from durable_core.lowlevel import Operation
+    from durable_testing.model import HistoryEvent, ServiceModel
+
+_WORDS: Final = {
+    "Started": "started",
+    "Succeeded": "succeeded",
+    "Failed": "failed",
+    "TimedOut": "timed out",
+    "Stopped": "stopped",
+    "Cancelled": "cancelled",
+    "Paused": "paused",
+    "Resumed": "resumed",
+    "Completed": "completed",
+}
+
+
+class LineView:
+    """Prints the events of one execution as they come; those it had before are not repeated."""
+
+    __slots__ = ("_arn", "_model", "_seen", "_zero_ms")
+
+    def __init__(self, model: ServiceModel, execution_arn: str, now_ms: int, seen: int) -> None:
+        self._model = model
+        self._arn = execution_arn
+        self._zero_ms = now_ms
+        self._seen = seen
+
+    def changed(self) -> None:
+        """Print what is new."""
+        events = self._model.history(self._arn)
+        if len(events) == self._seen:
+            return
+        new, self._seen = events[self._seen :], len(events)
+        records = {record.id: record for record in self._model.operations(self._arn)}
+        for event, after in zip_longest(new, new[1:]):
+            line = line_of(event, records.get(event.operation_id or ""))
+            # What fails the execution is told by the event of that.
+            is_told = after is not None and after.type is EventType.EXECUTION_FAILED
+            if line is not None and not is_told:
+                seconds = max(event.at_ms - self._zero_ms, 0) / 1000
+                print(f"[{seconds:8.3f}] {line}", file=sys.stderr, flush=True)  # noqa: T201  a command line talks
+
+
+def line_of(event: HistoryEvent, operation: Operation | None) -> str | None:
+    """Return an event in words; None for one that only says that an invocation went well."""
+    what = _outcome_words(event)
+    if event.type is EventType.INVOCATION_COMPLETED:
+        error = _error_of(event)
+        return None if error is None else f"invocation failed  {error}"
+    if operation is None or operation.type is OperationType.EXECUTION:
+        subject = f"execution {event.name or ''}".rstrip()
+    else:
+        subject = f"{operation.name or operation.id[:8]:<20} {kind_of(operation):<9}"
+    details = "  ".join(_details(event, operation))
+    return f"{subject} {what}  {details}".rstrip()
+
+
+def _outcome_words(event: HistoryEvent) -> str:
+    return next(words for ending, words in _WORDS.items() if event.type.endswith(ending))
+
+
+def _details(event: HistoryEvent, operation: Operation | None) -> list[str]:
+    details: list[str] = []
+    if event.type is EventType.WAIT_STARTED and operation is not None:
+        span_ms = (operation.scheduled_end_ms or event.at_ms) - event.at_ms
+        details.append(f"{in_words(span_ms)} to go")
+    if event.type is EventType.CALLBACK_STARTED and operation is not None:
+        details.append(f"answer with: durable callback succeed {operation.callback_id}")
+    error = _error_of(event)
+    if error is not None:
+        details.append(error)
+    retry: Any = event.details.get("RetryDetails") or {}
+    delay: Any = retry.get("NextAttemptDelaySeconds")
+    if delay:
+        details.append(f"attempt {retry.get('CurrentAttempt', 0) + 1} in {delay} s")
+    return details
+
+
+def _error_of(event: HistoryEvent) -> str | None:
+    carried: Any = event.details.get("Error")
+    if carried is None:
+        return None
+    error = error_from_wire(carried.get("Payload") or {})
+    return None if error is None else error_line(error)

@@ -1,0 +1,171 @@
+"""`durable run`: run a workflow on this machine, or go on with an unfinished execution of it."""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shlex
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from durable_core.lowlevel import EXECUTION_NAME_PATTERN, ErrorObject, ExecutionStatus
+from durable_testing.cli.ending import leave, run_on_a_loop
+from durable_testing.cli.errors import UsageError
+from durable_testing.cli.inputs import read_json
+from durable_testing.cli.options import DEFAULT_DB, DbOption
+from durable_testing.cli.session import RunRequest, run_to_end, say
+from durable_testing.cli.targets import load_function, load_workflow
+from durable_testing.engine import EngineError, UnknownFunctionError
+from durable_testing.model import ExecutionDescription
+from durable_testing.store.errors import StoreError
+
+INTERRUPTED_EXIT: Final = 130
+_ROOM_FOR_NAME: Final = 40
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def run(
+    target: Annotated[
+        str, typer.Argument(metavar="MODULE:HANDLER", help="The workflow, e.g. orders:handler.")
+    ],
+    given: Annotated[
+        str | None,
+        typer.Argument(metavar="INPUT", help="JSON text, @file.json, or - for standard input."),
+    ] = None,
+    *,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The execution's name; an unfinished one goes on."),
+    ] = None,
+    db: DbOption = DEFAULT_DB,
+    function: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=MODULE:HANDLER", help="What invoke(NAME) calls; repeatable."),
+    ] = None,
+) -> None:
+    """Run a workflow, and print its result as JSON on standard output.
+
+    Exit code 0: it succeeded. 1: it failed. 2: the command was wrong.
+    The same command again goes on with an unfinished execution, and prints the stored result of a
+    finished one.
+    """
+    with _only_the_result_on_stdout() as stdout:
+        request = _request_of(target, given, name, db, function or [])
+        resume = _resume_command(target, request, function or [])
+        if name is None:
+            say(f"the execution is called {request.name}; to go on with it: {resume}")
+        code, text = _run(request, resume)
+        stdout.write(text)
+    leave(code)
+
+
+def _request_of(
+    target: str, given: str | None, name: str | None, db: Path, functions: list[str]
+) -> RunRequest:
+    payload = None if given is None else read_json(given)
+    if name is not None and not EXECUTION_NAME_PATTERN.fullmatch(name):
+        raise UsageError(f"--name {name!r}: use 1 to 64 letters, digits, - and _")
+    workflow = load_workflow(target)
+    made = f"{workflow.name[-_ROOM_FOR_NAME:].strip('-')}-{secrets.token_hex(4)}"
+    return RunRequest(
+        workflow=workflow,
+        functions=tuple(load_function(option) for option in functions),
+        name=name or made,
+        payload=payload,
+        database=db,
+    )
+
+
+def _resume_command(target: str, request: RunRequest, functions: list[str]) -> str:
+    words = ["durable", "run", target, "--name", request.name]
+    if request.database != DEFAULT_DB:
+        words += ["--db", str(request.database)]
+    for option in functions:
+        words += ["--function", option]
+    return shlex.join(words)
+
+
+def _run(request: RunRequest, resume: str) -> tuple[int, str]:
+    """Return the exit code and what belongs on standard output."""
+    try:
+        outcome = run_on_a_loop(run_to_end(request))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        say(f"interrupted; {request.name} is kept. To go on with it: {resume}")
+        return INTERRUPTED_EXIT, ""
+    except StoreError as error:
+        raise UsageError(str(error)) from None
+    except EngineError as error:
+        if isinstance(error.__cause__, UnknownFunctionError):
+            raise UsageError(f"{error.__cause__}; add --function NAME=MODULE:HANDLER") from None
+        say(f"{error}. {request.name} is kept; to go on with it: {resume}")
+        return 1, ""
+    if outcome.status is ExecutionStatus.SUCCEEDED:
+        return 0, f"{_json_of(outcome.result)}\n"
+    _explain(outcome)
+    return 1, ""
+
+
+def _json_of(result: str | None) -> str:
+    """Return a result as JSON: as it is kept, unless the workflow writes something else."""
+    if not result:
+        return "null"
+    try:
+        json.loads(result)
+    except ValueError:
+        return json.dumps(result)
+    return result
+
+
+def _explain(outcome: ExecutionDescription) -> None:
+    """Say how an execution failed, with the traceback it recorded."""
+    error = outcome.error or ErrorObject()
+    for line in error.stack_trace or ():
+        print(line.rstrip("\n"), file=sys.stderr)  # noqa: T201  a command line talks
+    message = ": ".join(part for part in (error.type, error.message) if part)
+    status = outcome.status.lower().replace("_", " ")
+    say(f"{outcome.name} {status}" + (f": {message}" if message else ""))
+
+
+class _Stdout:
+    """Standard output as it was before everything else was kept away from it."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+        self._stream = sys.stdout
+
+    def write(self, text: str) -> None:
+        """Write the result."""
+        if self._descriptor is None:
+            self._stream.write(text)
+            self._stream.flush()
+            return
+        with open(self._descriptor, "w", encoding="utf-8", closefd=False) as file:
+            file.write(text)
+
+
+@contextlib.contextmanager
+def _only_the_result_on_stdout() -> Generator[_Stdout]:
+    """Send to standard error what handlers and their child processes print."""
+    sys.stdout.flush()
+    try:
+        number = sys.stdout.fileno()
+    except (OSError, ValueError):  # replaced by something that is no file
+        number = None
+    saved = None if number is None else os.dup(number)
+    stdout = _Stdout(saved)
+    try:
+        if number is not None:
+            os.dup2(2, number)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield stdout
+    finally:
+        if number is not None and saved is not None:
+            os.dup2(saved, number)
+            os.close(saved)

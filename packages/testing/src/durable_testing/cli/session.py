@@ -1,0 +1,180 @@
+"""One `durable run`: opens the file, starts or finds the execution, runs it to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import AsyncExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from durable_core.lowlevel import SystemClock
+from durable_testing.cli.errors import UsageError
+from durable_testing.cli.inputs import is_same_json
+from durable_testing.cli.lines import LineView
+from durable_testing.cli.watching import Watch
+from durable_testing.engine import LocalEngine
+from durable_testing.model import ServiceConfig, ServiceError
+from durable_testing.store.errors import ExecutionInUseError
+from durable_testing.store.sqlite import SqliteService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from durable_testing.cli.watching import View
+    from durable_testing.engine import EngineService, LocalFunction, OpenService
+    from durable_testing.model import Effect, ExecutionDescription, FunctionConfig, ServiceModel
+
+LOCAL_CONFIG: Final = ServiceConfig(needs_qualifier=False)
+"""On a laptop a function is called by its bare name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What `durable run` was asked for.
+
+    Attributes:
+        workflow: What to run.
+        functions: What it may invoke.
+        name: The execution's name.
+        payload: Its input as JSON text; None: none was given, which fits whatever is stored.
+        database: The file.
+    """
+
+    workflow: LocalFunction
+    functions: tuple[LocalFunction, ...]
+    name: str
+    payload: str | None
+    database: Path
+
+
+class RelayView:
+    """Passes changes on to a view that is made later."""
+
+    __slots__ = ("view",)
+
+    def __init__(self) -> None:
+        self.view: View | None = None
+
+    def changed(self) -> None:
+        """Something may have happened."""
+        if self.view is not None:
+            self.view.changed()
+
+
+async def run_to_end(request: RunRequest) -> ExecutionDescription:
+    """Run an execution, or go on with it, and return how it stands at its end.
+
+    Raises:
+        UsageError: The name is used otherwise, or another process runs it.
+        asyncio.CancelledError: A signal interrupted it; the execution is kept.
+    """
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    relay = RelayView()
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        engine = LocalEngine(
+            (request.workflow, *request.functions),
+            sqlite_file(request.database, stack),
+            clock=clock,
+            hooks=Watch(relay),
+        )
+        await stack.enter_async_context(engine)
+        payload = _check(engine.model, request)
+        arn = engine.model.find_execution(request.workflow.name, request.name)
+        if arn is not None and engine.describe(arn).ended_at_ms is not None:
+            say(f"{request.name} is finished; this is its stored outcome")
+            return engine.describe(arn)
+        try:
+            started = await engine.start(request.workflow.name, payload, name=request.name)
+        except (ServiceError, ExecutionInUseError) as error:
+            raise UsageError(str(error)) from None
+        seen = 0 if arn is None else len(engine.model.history(arn))
+        arn = started.execution_arn
+        if not started.is_new:
+            say(f"going on with {request.name}")
+        with _view(engine.model, arn, clock.now_ms, seen) as view:
+            relay.view = view
+            view.changed()
+            outcome = await engine.outcome(arn)
+            relay.view = None
+        return outcome
+
+
+def sqlite_file(database: Path, stack: AsyncExitStack) -> OpenService:
+    """Return what opens a database as an engine's service; `stack` closes it."""
+
+    def open_service(
+        functions: Iterable[FunctionConfig],
+        *,
+        now_ms: Callable[[], int],
+        on_effect: Callable[[Effect], object],
+    ) -> EngineService:
+        service = SqliteService(
+            database,
+            functions,
+            now_ms=now_ms,
+            new_id=lambda: str(uuid4()),
+            on_effect=on_effect,
+            config=LOCAL_CONFIG,
+        )
+        stack.push_async_callback(service.close)
+        return service
+
+    return open_service
+
+
+def say(message: str) -> None:
+    """Tell the user something; standard output is the result's alone."""
+    print(f"durable: {message}", file=sys.stderr, flush=True)  # noqa: T201  a command line talks
+
+
+def _check(model: ServiceModel, request: RunRequest) -> str | None:
+    """Return the payload to start with: what is stored for the name, if it means the same.
+
+    Raises:
+        UsageError: The name stands for something else.
+    """
+    for function in model.functions():
+        if function.name == request.workflow.name:
+            continue
+        if model.find_execution(function.name, request.name) is not None:
+            raise UsageError(
+                f"{request.name} is an execution of {function.name}, not of "
+                f"{request.workflow.name}; choose another --name"
+            )
+    arn = model.find_execution(request.workflow.name, request.name)
+    if arn is None:
+        return request.payload
+    stored = model.get_execution(arn).input_payload
+    if request.payload is not None and not is_same_json(stored, request.payload):
+        raise UsageError(
+            f"{request.name} was started with another input: {_short(stored)}; leave INPUT out to "
+            "go on with it, or choose another --name"
+        )
+    return stored
+
+
+def _short(text: str | None, limit: int = 200) -> str:
+    text = text or "null"
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+@contextmanager
+def _view(model: ServiceModel, arn: str, now_ms: Callable[[], int], seen: int) -> Generator[View]:
+    view: AbstractContextManager[Any]
+    if sys.stderr.isatty():
+        # rich takes a fifth of a second to import; plain lines do without it.
+        from durable_testing.cli.live import LiveView  # noqa: PLC0415
+
+        view = LiveView(model, arn, now_ms)
+    else:
+        view = nullcontext(LineView(model, arn, now_ms(), seen))
+    with view as entered:
+        yield entered
