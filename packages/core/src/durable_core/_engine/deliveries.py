@@ -47,6 +47,34 @@ class Deliveries:
                 return operation, key_ms
         return None
 
+    def pop_deliverable(self) -> tuple[ClaimedOperation[Any], int] | None:
+        """Take the completion with the smallest key whose result is there.
+
+        A context may end in the same millisecond as what its body, run again, still waits for;
+        nothing with a larger key may come before it.
+        """
+        passed: list[tuple[ClaimedOperation[Any], int]] = []
+        found: tuple[ClaimedOperation[Any], int] | None = None
+        while (following := self.pop()) is not None:
+            operation, key_ms = following
+            if (not passed or passed[0][1] == key_ms) and operation.is_deliverable():
+                found = following
+                break
+            passed.append(following)
+            if passed[0][1] != key_ms:
+                break
+        for operation, key_ms in passed:
+            self.add(operation, key_ms)
+        return found
+
+    def first(self) -> ClaimedOperation[Any] | None:
+        """The completion with the smallest key; it stays."""
+        following = self.pop()
+        if following is None:
+            return None
+        self.add(*following)
+        return following[0]
+
     def pop_if_only(self, operation: ClaimedOperation[Any]) -> int | None:
         """Take `operation` if it is the only one known; its key, else None."""
         if self._single is not operation:

@@ -238,16 +238,14 @@ class Engine:
             operation.deliver_early_or_wait()
 
     def _deliver_next(self) -> bool:
-        following = self._deliveries.pop()
-        if following is None:
-            return False
-        operation, key_ms = following
-        if operation.is_deliverable():
+        following = self._deliveries.pop_deliverable()
+        if following is not None:
+            operation, key_ms = following
             operation.deliver(key_ms)
             return True
-        self._deliveries.add(operation, key_ms)
-        if self.running_outside == 0:
-            self.fail(stuck_context(operation))
+        stuck = self._deliveries.first()
+        if stuck is not None and self.running_outside == 0:
+            self.fail(stuck_context(stuck))
         return False
 
     def forget(self, operation: ClaimedOperation[Any]) -> None:
