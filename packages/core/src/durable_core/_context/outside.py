@@ -54,7 +54,7 @@ class OutsideMethods(ContextBase):
 
         `invoke(function)` and `invoke(function, payload)` have no name; a text payload needs the
         three-argument form (`None` as name). Payload and result are plain JSON unless serdes say
-        otherwise; a payload of None sends none.
+        otherwise; a payload of None is sent as null.
 
         Raises:
             InvokeError: When awaited: the function failed, timed out or was stopped.

@@ -65,7 +65,8 @@ class Invoke(ClaimedOperation[Any]):
         self._result_serdes = result_serdes
         self._tenant_id = tenant_id
         self.operation_id = ""
-        self._payload = None if payload is None else self._encoded(payload_serdes, payload)
+        # None travels as null: without a payload the service shows no Input in its history.
+        self._payload = self._encoded(payload_serdes, payload)
 
     def _encoded(self, serdes: SerDes[Any], payload: Any) -> str | None:
         text, _ = encode(serdes, payload, self, "payload")
