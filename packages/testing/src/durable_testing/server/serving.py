@@ -52,6 +52,7 @@ class ServerOptions:
         functions: Functions that run in this process.
         remote_functions: Functions that run in processes of their own.
         config: The service's limits.
+        gate: May refuse calls before they are looked at; see `create_app`.
     """
 
     host: str = "127.0.0.1"
@@ -60,6 +61,7 @@ class ServerOptions:
     functions: tuple[LocalFunction, ...] = ()
     remote_functions: tuple[RemoteFunction, ...] = ()
     config: ServiceConfig = field(default_factory=ServiceConfig)
+    gate: Callable[[str], None] | None = None
 
 
 class Addresses(NamedTuple):
@@ -107,7 +109,7 @@ async def serve(
 
         addresses = _addresses(main, ports)
         await serve_ports(
-            _front(engine, ports, workers),
+            _front(engine, ports, workers, options.gate),
             (main, *ports.values()),
             stop=stop,
             on_started=lambda: on_started(addresses),
@@ -133,10 +135,15 @@ def _addresses(main: socket.socket, ports: Mapping[str, socket.socket]) -> Addre
 
 
 def _front(
-    engine: LocalEngine, ports: Mapping[str, socket.socket], workers: Mapping[str, Workers]
+    engine: LocalEngine,
+    ports: Mapping[str, socket.socket],
+    workers: Mapping[str, Workers],
+    gate: Callable[[str], None] | None,
 ) -> FrontDoor:
     access = EngineAccess(engine)
-    api = create_app(access, wait_closed=access.wait_closed, call_function=access.call_function)
+    api = create_app(
+        access, wait_closed=access.wait_closed, call_function=access.call_function, gate=gate
+    )
     runtimes = {name: _runtime(engine, each) for name, each in workers.items()}
     by_port = {ports[name].getsockname()[1]: runtime for name, runtime in runtimes.items()}
     return FrontDoor(api, by_port, runtimes)
