@@ -1,17 +1,33 @@
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
+
+
+def neighbour(name):
+    """A module beside the tests; the runtimes' processes find it by the same name."""
+    sys.path.insert(0, str(HERE))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(HERE))
+
 
 @pytest.fixture(scope="session")
 def environments():
-    """The module that makes environments; tests do not import each other by path."""
-    sys.path.insert(0, str(Path(__file__).parent))
-    try:
-        import environments  # noqa: PLC0415
-    finally:
-        sys.path.pop(0)
-    return environments
+    return neighbour("environments")
+
+
+@pytest.fixture(scope="session")
+def emulators():
+    return neighbour("emulator")
+
+
+@pytest.fixture(scope="session")
+def cases():
+    return neighbour("matrix").CASES

@@ -24,7 +24,7 @@ class NoManagedPolicies(ManagedPolicyLoader):
 
 
 def main(path: str) -> None:
-    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")  # noqa: TID251
+    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
     template: dict[str, Any] = yaml_parse(Path(path).read_text())
     # `sam package` uploads the code and writes where it is; the rest of the path is the service's.
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/code.zip"
