@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import pydantic
 
+from durable_core._values.annotations import holds_class
 from durable_core._values.differences import difference
 from durable_core._values.errors import SerDesError, ValidationError
 from durable_core._values.generics import T
@@ -120,31 +121,47 @@ class Unadapted:
             raise SerDesError(f"{error} ({self._why})") from None
 
 
+class UnadaptedInput(Unadapted):
+    """The same for input: JSON is not a class, so only None gets through."""
+
+    __slots__ = ()
+
+    def deserialize(self, data: str | None, context: SerDesContext = NO_CONTEXT, /) -> Any:
+        """None for no text or null; `SerDesError` for anything else."""
+        if DEFAULT_SERDES.deserialize(data, context) is None:
+            return None
+        raise unreadable(context, self._why)
+
+
 def adapted(annotation: Any) -> SerDes[Any]:
     """The serdes for what is returned under an annotation that holds a class."""
-    return _adapted(annotation, PydanticSerDes)
+    return _kept(annotation, PydanticSerDes, Unadapted)
 
 
 def adapted_input(annotation: Any) -> SerDes[Any]:
     """The serdes for what is passed in under an annotation."""
-    return _adapted(annotation, InputSerDes)
+    return _kept(annotation, InputSerDes, UnadaptedInput if holds_class(annotation) else Unadapted)
 
 
-def _adapted(annotation: Any, kind: type[PydanticSerDes[Any]]) -> SerDes[Any]:
+def _kept(
+    annotation: Any, kind: type[PydanticSerDes[Any]], fallback: type[Unadapted]
+) -> SerDes[Any]:
     try:
-        return _kept(annotation, kind)
+        return _cached(annotation, kind, fallback)
     except TypeError:  # unhashable metadata
-        return _built(annotation, kind)
+        return _built(annotation, kind, fallback)
 
 
-def _built(annotation: Any, kind: type[PydanticSerDes[Any]]) -> SerDes[Any]:
+def _built(
+    annotation: Any, kind: type[PydanticSerDes[Any]], fallback: type[Unadapted]
+) -> SerDes[Any]:
     try:
         return kind(annotation)
     except Exception as error:  # noqa: BLE001 - pydantic's, or a class's own schema hook
-        return Unadapted(annotation, error)
+        return fallback(annotation, error)
 
 
-_kept = lru_cache(maxsize=1024)(_built)
+_cached = lru_cache(maxsize=1024)(_built)
 
 
 def _findings(error: pydantic.ValidationError) -> str:

@@ -72,15 +72,16 @@ def _members(written: Any, read: Any, path: str) -> Iterator[tuple[Any, Any, str
 
 def _leaf_difference(written: Any, read: Any, path: str) -> str | None:
     if isinstance(written, (datetime, time)) and not _is_same_zone(written, read):
-        return f"the zone of {path}, {written.tzinfo!r}, comes back as {read.tzinfo!r}"
+        zones = f"{written.tzinfo!r}, comes back as {read.tzinfo!r}"
+        return f"the zone of {path}, fold {written.fold} in {zones}"
     is_same = written == read or (written != written and read != read)  # noqa: PLR0124 - NaN
     return None if is_same else f"{path}, {_short(written)}, comes back as {_short(read)}"
 
 
 def _is_same_zone(written: datetime | time, read: datetime | time) -> bool:
-    if written.tzinfo == read.tzinfo:
-        return written.fold == read.fold
-    return type(written.tzinfo) is timezone and written.utcoffset() == read.utcoffset()
+    if type(written.tzinfo) is timezone:
+        return written.utcoffset() == read.utcoffset()
+    return written.tzinfo == read.tzinfo and written.fold == read.fold
 
 
 def _short(value: object) -> str:

@@ -37,8 +37,14 @@ class AwsEnvelopeSerDes:
         try:
             value = from_json(data)
             return _opened(value) if _is_envelope(value) else value
-        except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        except _UNREADABLE as error:
             raise unreadable(context, f"{type(error).__name__}: {error}") from error
+
+
+_UNREADABLE: Final = (
+    *(LookupError, TypeError, ValueError, AttributeError),
+    *(ArithmeticError, RecursionError),
+)
 
 
 def _is_envelope(value: Any) -> bool:

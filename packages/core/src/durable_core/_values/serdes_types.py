@@ -35,11 +35,12 @@ def serdes_for_return(fn: Callable[..., Any], default: SerDes[Any]) -> SerDes[An
     that cannot be resolved counts as none. A default of the user's own is kept as it is, or asked
     for `with_inner(serdes)` if it has that.
     """
-    annotations = getattr(fn, "__annotations__", None)
-    code = getattr(fn, "__code__", None)
-    if annotations is None or code is None:
+    function: Any = fn
+    try:
+        hint = function.__annotations__.get("return")
+        code = function.__code__
+    except Exception:  # noqa: BLE001 - from Python 3.14 on, annotations are evaluated here
         return _chosen(_found_for_return(fn), default)
-    hint = annotations.get("return")
     if hint is None:
         return default
     entry = _RETURNS.get(id(code))
@@ -172,7 +173,16 @@ def _original(function: Any) -> Any:
 def _annotations(function: Any) -> dict[str, Any]:
     try:
         return getattr(function, "__annotations__", None) or {}
-    except Exception:  # noqa: BLE001 - from 3.14 on they are evaluated here
+    except Exception:  # noqa: BLE001 - as in serdes_for_return
+        return _lazy_annotations(function)
+
+
+def _lazy_annotations(function: Any) -> dict[str, Any]:
+    """Those that can be evaluated, where one of them cannot (from Python 3.14 on)."""
+    try:
+        annotationlib = import_module("annotationlib")
+        return annotationlib.get_annotations(function, format=annotationlib.Format.FORWARDREF)
+    except Exception:  # noqa: BLE001 - an annotation may hold any expression
         return {}
 
 
@@ -187,7 +197,7 @@ def _resolved(hint: Any, function: Any) -> tuple[Any, bool]:
             names[name] = cell.cell_contents
         except ValueError:  # not assigned yet
             continue
-    is_lasting = not (isinstance(hint, str) and names)
+    is_lasting = not (isinstance(hint, str) and getattr(code, "co_freevars", ()))
     return evaluated(hint, getattr(function, "__globals__", {}), names), is_lasting
 
 
