@@ -16,6 +16,7 @@ from urllib.error import URLError
 import boto3
 from conformance import wheel
 from conformance.endpoint import running_endpoint
+from conformance.faults import load_faults
 from conformance.handlers import process
 from conformance.handlers.registry import FUNCTIONS
 
@@ -36,12 +37,16 @@ PATIENCE_SECONDS: Final = 90
 class AwsEmulator:
     """A running `dex-local-runner`."""
 
-    workers = 8
+    workers = 6
     clock = time
 
     def __init__(self, url: str, environments: Environments) -> None:
         self.url = url
         self.client = boto3.client("lambda", endpoint_url=url, region_name=REGION)
+        self.faults = load_faults()
+        self.client.meta.events.register(
+            "after-call.lambda.GetDurableExecutionHistory", self.faults.mend
+        )
         self._environments = environments
 
     @property

@@ -14,6 +14,7 @@ from conformance.logs import log_events
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from conformance.faults import Faults
     from conformance.logs import Line
     from conformance.wheel import Suite
 
@@ -46,6 +47,8 @@ class Emulator(Protocol):
 
     workers: int
     """How many requirements may be judged at once; 1: on the calling thread."""
+    faults: Faults
+    """What it is known to get wrong by itself."""
     client: Any
     """A boto3 client of its Lambda API."""
     clock: Clock

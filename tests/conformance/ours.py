@@ -8,6 +8,7 @@ from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from conformance.faults import Faults
 from conformance.handlers import process
 from conformance.handlers.registry import FUNCTIONS
 from conformance.inprocess import lambda_client
@@ -85,6 +86,7 @@ class OurEmulator:
     """The engine with all handlers; it runs only while somebody waits for it."""
 
     workers = 1
+    faults = Faults()
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: VirtualClock) -> None:
         self._loop = loop
