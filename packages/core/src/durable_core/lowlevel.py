@@ -1,6 +1,6 @@
 """What authors of hosts, stores and plugins import."""
 
-from durable_core._host.environment import Environment, SystemClock
+from durable_core._host.environment import Environment, Substitute, SystemClock
 from durable_core._host.invocation import drive
 from durable_core._host.service import DurableService, HostClock, Timer
 from durable_core._host.workflow import PluginFactory, Workflow, workflow_of
@@ -126,6 +126,7 @@ __all__ = (
     "OperationUpdate",
     "PluginFactory",
     "StatePage",
+    "Substitute",
     "SuspendedOperation",
     "SystemClock",
     "Timer",

@@ -7,14 +7,17 @@ import inspect
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from durable_core._engine.observers import details
+from durable_core._engine.operation import ClaimedOperation
 from durable_core._values.instrument import AttemptOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from concurrent.futures import Executor
 
     from durable_core._engine.attempt import Attempt
     from durable_core._engine.engine import Engine
+    from durable_core._host.environment import Environment
+    from durable_core._values.instrument import OperationDetails
 
 
 class Attempts:
@@ -27,6 +30,7 @@ class Attempts:
         "_max_threads",
         "_own",
         "_running",
+        "_substitute",
         "_threads",
         "_wake",
     )
@@ -36,35 +40,35 @@ class Attempts:
         engine: Engine,
         wake: Callable[[], None],
         fatal: Callable[[BaseException], None],
-        threads: Executor | None,
-        max_threads: int,
+        environment: Environment,
     ) -> None:
         self._engine = engine
         self._wake = wake
         self._fatal = fatal
         self._loop = asyncio.get_running_loop()
-        self._threads = threads
-        self._max_threads = max_threads
+        self._threads = environment.threads
+        self._max_threads = environment.max_threads
+        self._substitute = environment.substitute
         self._own: ThreadPoolExecutor | None = None
         self._running: dict[Attempt, asyncio.Future[Any]] = {}
 
     def start(self, attempt: Attempt) -> None:
         """Run it."""
+        if self._substitute is not None:
+            attempt.fn = self._substitute(_operation_of(attempt), attempt.fn)
         if _is_async(attempt.fn):
-            self._start_task(attempt, attempt.fn(*attempt.args))
+            self._start_task(attempt, None)
         else:
             self._start_thread(attempt)
 
-    def _start_task(self, attempt: Attempt, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def _start_task(self, attempt: Attempt, coroutine: Coroutine[Any, Any, Any] | None) -> None:
         body = self._run(attempt, coroutine)
         self._running[attempt] = self._loop.create_task(body, context=attempt.context)
 
-    async def _run(self, attempt: Attempt, coroutine: Coroutine[Any, Any, Any]) -> None:
+    async def _run(self, attempt: Attempt, coroutine: Coroutine[Any, Any, Any] | None) -> None:
         try:
-            if attempt.around is None:
-                value = await coroutine
-            else:
-                value = await _observed(attempt, coroutine)
+            running = attempt.fn(*attempt.args) if coroutine is None else coroutine
+            value = await (running if attempt.around is None else _observed(attempt, running))
         except (KeyboardInterrupt, SystemExit) as error:
             self._fatal(error)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the operation gets it
@@ -130,6 +134,13 @@ class Attempts:
             # A turn for each to see its cancellation; nobody waits for what they do then.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
+
+
+def _operation_of(attempt: Attempt) -> OperationDetails | None:
+    owner = attempt.owner
+    if not isinstance(owner, ClaimedOperation):
+        return None
+    return details(owner, owner.record, is_replayed=False, attempt=attempt.number)
 
 
 def _call_in_thread(attempt: Attempt, call: Callable[..., Any]) -> tuple[Any, BaseException | None]:

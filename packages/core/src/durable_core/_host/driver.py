@@ -70,9 +70,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[Ending] = self._loop.create_future()
         self._context = copy_context()
-        self._attempts = Attempts(
-            engine, self.wake, self._fail, environment.threads, environment.max_threads
-        )
+        self._attempts = Attempts(engine, self.wake, self._fail, environment)
         self._is_woken = False
         self._in_flight: asyncio.Task[None] | None = None
         self._poll_timer: Timer | None = None

@@ -6,17 +6,24 @@ import asyncio
 import random
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from durable_core._values.instrument import OperationDetails
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from concurrent.futures import Executor
 
     from durable_core._host.service import HostClock, Timer
 
 MAX_THREADS = 32
 """Threads for plain step functions where the host gives no executor of its own."""
+
+
+Substitute: TypeAlias = Callable[[OperationDetails | None, Callable[..., Any]], Callable[..., Any]]
+"""Given an operation (None: unrecorded code) and its function, returns what is run instead."""
 
 
 class SystemClock:
@@ -55,6 +62,7 @@ class Environment:
         tenant_id: The tenant, where there is one.
         deadline_ms: When to stop admitting attempts and suspend, to be invoked again.
         log_fields: Added to each line of the log.
+        substitute: Called before each attempt; what it raises ends the invocation.
     """
 
     clock: HostClock = field(default_factory=SystemClock)
@@ -68,3 +76,4 @@ class Environment:
     tenant_id: str | None = None
     deadline_ms: int | None = None
     log_fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    substitute: Substitute | None = None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ErrorObject,
         Instrumentation,
         InvocationOutput,
+        Substitute,
         Workflow,
     )
     from durable_testing.model import Effect, Invocation
@@ -49,6 +50,10 @@ class EngineHooks:
     def plugins(self, invocation: Invocation, /) -> Sequence[Instrumentation]:
         """Return further plugins of this invocation."""
         return ()
+
+    def substitute(self, invocation: Invocation, /) -> Substitute | None:
+        """Return what replaces step functions in this invocation; None: nothing does."""
+        return None
 
     def begun(self, invocation: Invocation, /) -> None:
         """An invocation begins; no workflow code has run."""

@@ -112,6 +112,7 @@ async def _drive(
         invocation_id=invocation.invocation_id,
         tenant_id=invocation.tenant_id,
         deadline_ms=deadline_ms,
+        substitute=hooks.substitute(invocation),
     )
     if function.workflow is None:
         raise LookupError(f"{function.name!r} is no workflow")
