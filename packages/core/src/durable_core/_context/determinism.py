@@ -9,6 +9,8 @@ from uuid import UUID
 
 from durable_core._protocol.wire import to_datetime
 
+__all__ = ("UUID", "Random", "now", "seeded_random", "uuid4", "uuid7")
+
 if TYPE_CHECKING:
     from datetime import datetime
 

@@ -46,6 +46,10 @@ class Block:
         self.base = base
         self.seen: set[int] = set()
 
+    def started_after(self, number: int) -> int:
+        """How many tasks of the walk were created so far that come after `number`."""
+        return sum(1 for place in self.seen if self.base + 1 + place > number)
+
 
 class Numbering(Protocol):
     """A scope that numbers its sub-tasks."""

@@ -156,9 +156,17 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             raise GeneratorExit
         context = copy_context() if context is None else context.copy()
         scope = context.get(CURRENT_SCOPE)
-        if isinstance(scope, Scope):
-            context.run(CURRENT_SCOPE.set, scope.sub_task(number_in_unordered(scope)))
-        return self._spawn(coro, context, name, options)
+        if not isinstance(scope, Scope):
+            return self._spawn(coro, context, name, options)
+        number = number_in_unordered(scope)
+        context.run(CURRENT_SCOPE.set, scope.sub_task(number))
+        task = self._spawn(coro, context, name, options)
+        if number is not None:
+            # The tasks of one walk also start in the order that the caller gave.
+            first_step = self._ready.pop()
+            later = scope.block.started_after(number)
+            self._ready.insert(len(self._ready) - later, first_step)
+        return task
 
     def spawn(
         self, coro: Coroutine[Any, Any, Any], scope: Scope, *, name: str | None = None
