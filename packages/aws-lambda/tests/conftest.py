@@ -99,11 +99,12 @@ class _Peer(asyncio.Protocol):
 
 
 class ScriptedServer:
-    """Answers with the replies in `script`, in order, and then with `default`."""
+    """Answers with the replies in `script`, then what `acknowledge` makes, or `default`."""
 
     def __init__(self) -> None:
         self.script: deque[Reply] = deque()
         self.default = Reply(200, {"CheckpointToken": "dA==", "NewExecutionState": {}})
+        self.acknowledge: Any = None
         self.requests: list[Received] = []
         self.connections = 0
         self.transports: list[Any] = []
@@ -118,7 +119,9 @@ class ScriptedServer:
         return f"http://127.0.0.1:{self.port}"
 
     def next_reply(self, received: Received) -> Reply:
-        return self.script.popleft() if self.script else self.default
+        if self.script:
+            return self.script.popleft()
+        return self.default if self.acknowledge is None else self.acknowledge(received)
 
     def drop_connections(self) -> None:
         """Close every connection from this side, and wait until that is done."""

@@ -132,6 +132,24 @@ def test_each_thread_has_a_loop_of_its_own_that_ends_with_it():
     assert all(loop.is_closed() and service.closed == 1 for loop, service, _ in seen)
 
 
+def test_a_host_collected_under_another_running_loop_is_closed_all_the_same():
+    hosts = Hosts(Service)
+    host = hosts.current()
+    loop, service = host.loop, host.service
+    host.run(running_loop())
+
+    async def main():
+        host.close()
+
+    asyncio.run(main())
+    assert (loop.is_closed(), service.closed) == (True, 1)
+    hosts.close()
+
+
+def test_closing_what_was_never_used_does_nothing():
+    Hosts(Service).close()
+
+
 def test_a_closed_host_is_replaced():
     hosts = Hosts(Service)
     first = hosts.current()

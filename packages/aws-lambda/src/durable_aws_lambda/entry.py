@@ -70,6 +70,13 @@ class DurableHandler:
         host = self._hosts.current()
         return host.run(self._run(invocation, host.service, lambda_context))
 
+    def close(self) -> None:
+        """Close the calling thread's event loop and connections; they come anew when needed.
+
+        Happens by itself when the thread or the process ends.
+        """
+        self._hosts.close()
+
     async def _run(
         self, invocation: InvocationInput, service: DurableService, lambda_context: Any
     ) -> dict[str, Any]:

@@ -60,6 +60,12 @@ class Hosts:
             self._local.host = host = Host(self._make_service)
         return host
 
+    def close(self) -> None:
+        """Close the calling thread's host; the next invocation makes another."""
+        host: Host | None = getattr(self._local, "host", None)
+        if host is not None:
+            host.close()
+
 
 def is_loop_running() -> bool:
     """Whether the calling thread runs an event loop already."""
@@ -73,6 +79,12 @@ def is_loop_running() -> bool:
 def _close(loop: asyncio.AbstractEventLoop, service: DurableService) -> None:
     if loop.is_running() or loop.is_closed():
         return  # another thread is in the middle of an invocation, as the process ends
+    if is_loop_running():
+        # Collected while this thread runs another loop; a loop that rests is no thread's.
+        closer = threading.Thread(target=_close, args=(loop, service))
+        closer.start()
+        closer.join()
+        return
     close_service: Callable[[], None] | None = getattr(service, "close", None)
     if close_service is not None:
         close_service()
