@@ -27,9 +27,10 @@ from typing import (
 from uuid import UUID
 
 import pytest
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from durable_core._values import serdes_types
+from durable_core._values.annotations import holds_class
 from durable_core._values.errors import SerDesError, ValidationError
 from durable_core._values.serdes import (
     DEFAULT_SERDES,
@@ -133,6 +134,27 @@ def test_what_the_default_serdes_knows_is_left_to_it(annotation):
 )
 def test_a_class_is_left_to_pydantic(annotation):
     assert isinstance(serdes_for_return(returning(annotation), DEFAULT_SERDES), PydanticSerDes)
+
+
+def alias(value, *arguments):
+    """What `type Alias = …` makes (from Python 3.12 on): another hint's name."""
+    return SimpleNamespace(__value__=value, __args__=arguments)
+
+
+def test_an_alias_is_what_it_stands_for():
+    recursive = alias(None)
+    recursive.__value__ = dict[str, recursive]
+    assert not holds_class(recursive)
+    assert not holds_class(alias(list[int]))
+    assert holds_class(alias(list[Order]))
+    assert holds_class(TypeAliasType("Orders", list[Order]))
+    box = TypeAliasType("Box", list[T], type_params=(T,))
+    assert holds_class(box[Order])
+    assert not holds_class(box[int])
+
+
+def test_a_typed_dict_whose_fields_cannot_be_found_holds_no_class():
+    assert not holds_class(TypedDict("Unknown", {"field": ForwardRef("Missing")}))
 
 
 async def asynchronous(order_id: str) -> Order:

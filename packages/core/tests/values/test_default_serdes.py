@@ -202,6 +202,12 @@ def test_what_is_nested_up_to_the_limit_is_stored(wrap):
     assert DEFAULT_SERDES.encode(value)[1] == value
 
 
+def test_the_levels_of_envelopes_count():
+    assert DEFAULT_SERDES.encode(nested(100, WRAPS["tuple"]))[1] == nested(100, WRAPS["tuple"])
+    with pytest.raises(SerDesError, match="nested more than 200 levels deep"):
+        DEFAULT_SERDES.serialize(nested(101, WRAPS["tuple"]))
+
+
 @pytest.mark.parametrize("depth", [900, 3_000, 50_000])
 def test_depth_beyond_the_interpreters_own_limit_is_refused_as_well(depth):
     for wrap in ("list", "tuple", "dict"):

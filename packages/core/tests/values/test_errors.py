@@ -126,6 +126,13 @@ def test_an_error_matches_by_class_text_or_pattern(pattern, is_match):
     assert matches_error(SoldOutError("no item 5"), pattern) is is_match
 
 
+def test_a_recorded_error_matches_by_what_caused_it():
+    error = StepError("none left", error_type_name(OutOfStockError))
+    assert matches_error(error, OutOfStockError)
+    assert matches_error(error, StepError)
+    assert not matches_error(error, KeyError)
+
+
 def test_errors_that_come_back_as_themselves_are_known_by_their_recorded_name():
     assert errors.RESTORED_BY_TYPE[error_type_name(SerDesError)] is SerDesError
     assert set(errors.RESTORED_BY_TYPE.values()) <= set(errors.UNRETRYABLE_ERRORS)

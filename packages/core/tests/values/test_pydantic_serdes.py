@@ -350,8 +350,8 @@ class TestDifference:
                 datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=1))),
                 datetime(2026, 1, 1, tzinfo=UTC),
                 (
-                    "the zone of $, fold 0 in datetime.timezone(datetime.timedelta(seconds=3600)), comes back as "
-                    "datetime.timezone.utc"
+                    "the zone of $, fold 0 in datetime.timezone(datetime.timedelta(seconds=3600)), "
+                    "comes back as datetime.timezone.utc"
                 ),
             ),
             (

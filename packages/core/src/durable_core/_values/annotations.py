@@ -61,8 +61,8 @@ def _leaves(hint: Any, *, is_opening: bool, seen: set[int]) -> Iterator[Any]:
     # NewType and `type X = …` stand for another hint.
     alias_of = getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None)
     if alias_of is not None:
-        if id(hint) not in seen:
-            yield from _leaves(alias_of, is_opening=is_opening, seen=seen | {id(hint)})
+        for part in (alias_of, *typing.get_args(hint)) if id(hint) not in seen else ():
+            yield from _leaves(part, is_opening=is_opening, seen=seen | {id(hint)})
         return
     origin = typing.get_origin(hint)
     if origin is Literal:
