@@ -31,3 +31,8 @@ def emulators():
 @pytest.fixture(scope="session")
 def cases():
     return neighbour("matrix").CASES
+
+
+@pytest.fixture(scope="session")
+def proxies():
+    return neighbour("proxy")

@@ -108,12 +108,14 @@ class Emulator:
         self._processes.append(process)
         return process
 
-    def invoke(self, payload: bytes, *, asynchronous: bool = True) -> str:
+    def invoke(self, payload: bytes, *, asynchronous: bool = True, name: str | None = None) -> str:
         """Start an execution; its ARN."""
+        named = {} if name is None else {"DurableExecutionName": name}
         answer = self.client.invoke(
             FunctionName=f"{self.function}:$LATEST",
             InvocationType="Event" if asynchronous else "RequestResponse",
             Payload=payload,
+            **named,
         )
         answer["Payload"].read()
         return answer["DurableExecutionArn"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -449,12 +450,42 @@ def hang_once() -> str:
 
 
 @case
+async def waits_for_a_file(context: DurableContext) -> Any:
+    def body() -> str:
+        note = Path(os.environ["DURABLE_MATRIX_NOTE"])
+        note.with_suffix(".begun").touch()
+        while not note.exists():
+            time.sleep(0.02)
+        return "there"
+
+    return await context.step("look", body)
+
+
+@case
 async def many_short_steps(context: DurableContext) -> Any:
     async def body(number: int) -> int:
         await asyncio.sleep(0.4)
         return number
 
     return [await context.step(f"step-{number}", body, number) for number in range(10)]
+
+
+@case
+async def noted_steps(context: DurableContext) -> Any:
+    """Each body notes that it ran; the waits bring the execution through several invocations."""
+    who = context.execution.name
+
+    def note(step: str) -> str:
+        with Path(os.environ["DURABLE_MATRIX_NOTE"]).open("a") as notes:
+            notes.write(f"{who} {step}\n")
+        return step
+
+    done = [await context.step("one", note, "one")]
+    await context.wait("pause", SECOND)
+    done.append(await context.step("two", note, "two"))
+    await context.wait("pause", SECOND)
+    done.append(await context.step("three", note, "three"))
+    return done
 
 
 def _client() -> Any:

@@ -26,7 +26,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "boto3": {"DURABLE_MATRIX_CLIENT": "boto3"},
 }
 SYNCHRONOUS = "handler_too_large_for_the_response"
-APART = {"dies_once", "many_short_steps"}
+APART = {"dies_once", "many_short_steps", "noted_steps", "waits_for_a_file"}
 
 NO_FUNDS = ("matrix.CardDeclinedError", "no funds")
 EXPECTED: dict[str, Any] = {

@@ -66,3 +66,44 @@ def test_short_of_time_the_invocation_suspends_and_is_invoked_again(emulators, s
     ends = [event for event in emulator.history(arn) if event["EventType"] == "InvocationCompleted"]
     assert len(ends) >= 2
     assert not [end for end in ends if end["InvocationCompletedDetails"].get("Error")]
+
+
+def test_a_pause_takes_the_token_away_and_resuming_brings_the_execution_to_its_end(
+    emulators, start, tmp_path
+):
+    emulator = start()
+    note = tmp_path / "note"
+    emulator.start_runtime("matrix.handler", DURABLE_MATRIX_NOTE=str(note))
+    arn = emulator.invoke(json.dumps({"case": "waits_for_a_file"}).encode())
+    until(note.with_suffix(".begun").exists)
+    until(lambda: "StepStarted" in {event["EventType"] for event in emulator.history(arn)})
+    emulator.client.pause_durable_execution(DurableExecutionArn=arn)
+    note.touch()
+    until(lambda: emulator.describe(arn)["Status"] == "PAUSED")
+    emulator.client.resume_durable_execution(DurableExecutionArn=arn)
+    assert closed(emulators, emulator, arn)["Result"] == '"there"'
+    events = emulator.history(arn)
+    kinds = [event["EventType"] for event in events]
+    assert kinds.count("StepStarted") == kinds.count("StepSucceeded") == 1
+    assert not [
+        event
+        for event in events
+        if event["EventType"] == "InvocationCompleted"
+        and event["InvocationCompletedDetails"].get("Error")
+    ]
+
+
+def test_a_stopped_execution_is_let_go(emulators, start, tmp_path):
+    """Its invocation's next checkpoint is refused; the process goes on with other executions."""
+    emulator = start()
+    note = tmp_path / "note"
+    emulator.start_runtime("matrix.handler", DURABLE_MATRIX_NOTE=str(note))
+    arn = emulator.invoke(json.dumps({"case": "waits_for_a_file"}).encode())
+    until(note.with_suffix(".begun").exists)
+    emulator.client.stop_durable_execution(
+        DurableExecutionArn=arn, Error={"ErrorMessage": "enough"}
+    )
+    note.touch()
+    other = emulator.invoke(json.dumps({"case": "step_succeeds"}).encode())
+    assert closed(emulators, emulator, other)["Status"] == "SUCCEEDED"
+    assert emulator.describe(arn)["Status"] == "STOPPED"
