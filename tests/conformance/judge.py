@@ -72,7 +72,6 @@ class Verdict(NamedTuple):
     function_name: str
     passed: bool
     errors: tuple[str, ...] = ()
-    history: tuple[dict[str, Any], ...] = ()
 
 
 class Answer(NamedTuple):
@@ -135,16 +134,7 @@ class Judge:
                 aws_clients=self._clients,
                 output_dir=folder,
             )
-            saved = Path(folder) / f"{requirement_id}.json"
-            history = json.loads(saved.read_text(encoding="utf-8")) if saved.exists() else {}
-        return Verdict(
-            requirement_id,
-            suite,
-            function_name,
-            result.passed,
-            tuple(result.errors),
-            tuple(history.get("Events", ())),
-        )
+        return Verdict(requirement_id, suite, function_name, result.passed, tuple(result.errors))
 
     def _judge_logs(
         self, *, description_data: dict, execution_arn: str, context: Any, **_: Any

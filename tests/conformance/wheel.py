@@ -6,7 +6,9 @@ import importlib
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -28,12 +30,16 @@ class Suite(NamedTuple):
 def load_suite() -> Suite:
     """Bring the suite if it is not there, and import its validators."""
     home = CACHE / f"suite-1.0.0-{sys.implementation.cache_tag}"
-    if not (home / "complete").exists():
-        shutil.rmtree(home, ignore_errors=True)
-        # It asks for 3.14 and runs on 3.11. It needs boto3, which is here, and PyYAML.
-        _install(SUITE, home, "--no-deps", ignore_python=True)
-        _install("pyyaml", home)
-        (home / "complete").touch()
+    if not home.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=CACHE) as folder:
+            # It asks for 3.14 and runs on 3.11. It needs boto3, which is here, and PyYAML.
+            _install(SUITE, folder, "--no-deps", ignore_python=True)
+            _install("pyyaml", folder)
+            # Another process may have been faster.
+            with suppress(OSError):
+                Path(folder).rename(home)
+                Path(folder).mkdir()
     sys.path.append(str(home))
     package = "aws_durable_execution_conformance_tests"
     requirements = home / package / "test_requirements"
@@ -63,14 +69,14 @@ def _in_order(file: Path) -> list[int]:
     return [int(number) for number in file.stem.split("-")]
 
 
-def _install(package: str, home: Path, *options: str, ignore_python: bool = False) -> None:
+def _install(package: str, home: str, *options: str, ignore_python: bool = False) -> None:
     if uv := shutil.which("uv"):
         python = ("--python-version", "3.14") if ignore_python else ()
         command = (uv, "pip", "install", "--quiet", "--python", sys.executable, *python)
     else:
         python = ("--ignore-requires-python",) if ignore_python else ()
         command = (sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", *python)
-    _run(*command, *options, "--target", str(home), package)
+    _run(*command, *options, "--target", home, package)
 
 
 def _run(*command: str) -> None:
