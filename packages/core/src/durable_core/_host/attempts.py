@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_core._engine.observers import details
 from durable_core._engine.operation import ClaimedOperation
+from durable_core._host.eager import start_task
 from durable_core._values.instrument import AttemptOutcome
 
 if TYPE_CHECKING:
@@ -62,8 +63,9 @@ class Attempts:
             self._start_thread(attempt)
 
     def _start_task(self, attempt: Attempt, coroutine: Coroutine[Any, Any, Any] | None) -> None:
-        body = self._run(attempt, coroutine)
-        self._running[attempt] = self._loop.create_task(body, context=attempt.context)
+        task = start_task(self._loop, self._run(attempt, coroutine), attempt.context)
+        if not task.done():
+            self._running[attempt] = task
 
     async def _run(self, attempt: Attempt, coroutine: Coroutine[Any, Any, Any] | None) -> None:
         try:

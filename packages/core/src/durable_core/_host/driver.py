@@ -6,14 +6,16 @@ import asyncio
 import inspect
 from contextvars import copy_context
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_core._engine.checkpoint import Batch, without_cancels
 from durable_core._host.attempts import Attempts
+from durable_core._host.eager import start_task
 from durable_core._journal.ids import operation_id
 from durable_core._journal.journal import DEADLINE_SUBTYPE
 from durable_core._protocol.records import (
     CheckpointRequest,
+    CheckpointResponse,
     OperationAction,
     OperationType,
     OperationUpdate,
@@ -22,12 +24,12 @@ from durable_core._values.errors import CheckpointError
 from durable_core._values.instrument import CheckpointDetails
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Coroutine
 
     from durable_core._engine.engine import Engine
     from durable_core._host.environment import Environment
     from durable_core._host.service import DurableService, Timer
-    from durable_core._protocol.records import CheckpointResponse, Operation
+    from durable_core._protocol.records import Operation
 
 LONE_START_MS = 10
 """How long a START that nobody waits for may stay behind, so that a long step shows as started."""
@@ -72,13 +74,16 @@ class Driver:
         self._context = copy_context()
         self._attempts = Attempts(engine, self.wake, self._fail, environment)
         self._is_woken = False
-        self._in_flight: asyncio.Task[None] | None = None
+        self._is_in_turn = False
+        self._has_news = False
+        self._in_flight: asyncio.Future[None] | None = None
         self._poll_timer: Timer | None = None
         self._poll_at_ms: int | None = None
         self._start_timer: Timer | None = None
         self._deadline_timer: Timer | None = None
         self._not_before_ms = 0
         self._is_past_deadline = False
+        self._token_base = environment.new_token()
         self._calls = 0
         self._updates = 0
         self._size_bytes = 0
@@ -116,7 +121,9 @@ class Driver:
 
     def wake(self) -> None:
         """Take a turn soon: something happened."""
-        if not self._is_woken and not self._ended.done():
+        if self._is_in_turn:
+            self._has_news = True
+        elif not self._is_woken and not self._ended.done():
             self._is_woken = True
             # A plain callback of the loop: workflow tasks may not run inside a host task.
             self._loop.call_soon(self._turn, context=self._context)
@@ -133,6 +140,13 @@ class Driver:
 
     def _turn(self) -> None:
         self._is_woken = False
+        self._is_in_turn = True
+        try:
+            self._take_turns()
+        finally:
+            self._is_in_turn = False
+
+    def _take_turns(self) -> None:
         # While a call is in flight nothing is delivered: workflow code must not run between a
         # context's early delivery and the answer that says when it ended.
         while self._in_flight is None and not self._ended.done():
@@ -162,10 +176,13 @@ class Driver:
     def _go_on(self) -> bool:
         """Start what was asked for; send, wait for what runs, or suspend."""
         engine = self._engine
+        self._has_news = False
         for attempt in engine.take_attempts():
             self._attempts.start(attempt)
         if engine.queue.is_awaited or (engine.queue and not engine.running_outside):
             return self._send(engine.queue.take())
+        if self._has_news:
+            return True
         if engine.running_outside:
             self._arm_timers()
         else:
@@ -255,18 +272,23 @@ class Driver:
             self._start_timer.cancel()
             self._start_timer = None
         if self._engine.observers.hooks.checkpoint:
-            self._in_flight = self._loop.create_task(self._exchange_observed(batch))
-            return False
+            return self._start_exchange(self._exchange_observed(batch))
         try:
             answer = self._service.checkpoint(self._request(batch))
         except CheckpointError as error:
             return self._send(_retried(batch, error))
-        if not inspect.isawaitable(answer):
+        if isinstance(answer, CheckpointResponse):
             if answer.next_marker is None:
                 self._answered(batch, answer, answer.operations)
                 return True
             answer = _ready(answer)
-        self._in_flight = self._loop.create_task(self._exchange(batch, answer))
+        return self._start_exchange(self._exchange(batch, answer))
+
+    def _start_exchange(self, exchange: Coroutine[Any, Any, None]) -> bool:
+        task = start_task(self._loop, exchange, copy_context())
+        if task.done():
+            return True
+        self._in_flight = task
         return False
 
     def _request(self, batch: Batch) -> CheckpointRequest:
@@ -277,7 +299,7 @@ class Driver:
         self._updates += len(batch.updates)
         self._size_bytes += batch.size_bytes
         return CheckpointRequest(
-            self._engine.execution_arn, token, batch.updates, self._environment.new_token()
+            self._engine.execution_arn, token, batch.updates, f"{self._token_base}-{self._calls}"
         )
 
     async def _exchange_observed(self, batch: Batch) -> None:
@@ -288,7 +310,7 @@ class Driver:
 
     async def _ask(self, batch: Batch) -> CheckpointResponse:
         answer = self._service.checkpoint(self._request(batch))
-        return await answer if inspect.isawaitable(answer) else answer
+        return answer if isinstance(answer, CheckpointResponse) else await answer
 
     async def _exchange(self, batch: Batch, answer: Awaitable[CheckpointResponse]) -> None:
         try:
@@ -297,13 +319,17 @@ class Driver:
             except CheckpointError as error:
                 batch = _retried(batch, error)
                 response = await self._ask(batch)
-            operations = await self._all_pages(response)
-            self._in_flight = None
+            operations = response.operations
+            if response.next_marker is not None:
+                operations = await self._all_pages(response)
             self._answered(batch, response, operations)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - the invocation ends with it
             self._fail(error)
+        if self._in_flight is None:
+            return
+        self._in_flight = None
         self.wake()
 
     async def _all_pages(self, response: CheckpointResponse) -> tuple[Operation, ...]:
