@@ -36,3 +36,8 @@ def cases():
 @pytest.fixture(scope="session")
 def proxies():
     return neighbour("proxy")
+
+
+@pytest.fixture(scope="session")
+def neighbours():
+    return neighbour
