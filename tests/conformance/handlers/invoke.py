@@ -20,8 +20,8 @@ ECHO: Final = "invoke-echo_target:$LATEST"
 MEASURE: Final = "invoke-measuring_target:$LATEST"
 FAILING: Final = "invoke-failing_target:$LATEST"
 
-LARGE: Final = 700 * 1024
-"""A checkpoint call carries 750 KB in all, so this is about what one invoke can be given."""
+LARGE: Final = 1024 * 1024 - 100
+"""An invoke passes at most 1 MiB, quotes and braces included."""
 
 
 @target
