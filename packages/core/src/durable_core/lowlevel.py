@@ -74,6 +74,12 @@ from durable_core._values.instrument import (
     OperationDetails,
     SuspendedOperation,
 )
+from durable_core._values.serdes import (
+    decode_with,
+    encode_with,
+    serdes_for_parameter,
+    serdes_for_return,
+)
 
 __all__ = (
     "CHILD_RESULT_THRESHOLD_BYTES",
@@ -132,7 +138,9 @@ __all__ = (
     "Timer",
     "Trigger",
     "Workflow",
+    "decode_with",
     "drive",
+    "encode_with",
     "error_from_wire",
     "error_to_wire",
     "error_type_name",
@@ -144,6 +152,8 @@ __all__ = (
     "output_to_wire",
     "page_from_wire",
     "parse_timestamp",
+    "serdes_for_parameter",
+    "serdes_for_return",
     "to_datetime",
     "update_to_wire",
     "utf8_size",

@@ -1,1 +1,70 @@
-"""Test kit, local engine and the durable command for durable asyncio workflows."""
+"""Tests workflows in virtual time, and runs them on a laptop. What is used is loaded when used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from durable_testing.engine import VirtualClock
+    from durable_testing.runner import (
+        CallbackScript,
+        DurableTestRunner,
+        ExecutionBlockedError,
+        ExecutionFailedError,
+        ExecutionResult,
+        Fault,
+        HistoryChangedError,
+        OpenedCallback,
+        OperationNotFoundError,
+        RecordedOperation,
+        ReplayCheckError,
+        Script,
+        ScriptError,
+    )
+
+_HOMES: Final = {
+    "CallbackScript": "durable_testing.runner",
+    "DurableTestRunner": "durable_testing.runner",
+    "ExecutionBlockedError": "durable_testing.runner",
+    "ExecutionFailedError": "durable_testing.runner",
+    "ExecutionResult": "durable_testing.runner",
+    "Fault": "durable_testing.runner",
+    "HistoryChangedError": "durable_testing.runner",
+    "OpenedCallback": "durable_testing.runner",
+    "OperationNotFoundError": "durable_testing.runner",
+    "RecordedOperation": "durable_testing.runner",
+    "ReplayCheckError": "durable_testing.runner",
+    "Script": "durable_testing.runner",
+    "ScriptError": "durable_testing.runner",
+    "VirtualClock": "durable_testing.engine",
+}
+
+__all__ = (
+    "CallbackScript",
+    "DurableTestRunner",
+    "ExecutionBlockedError",
+    "ExecutionFailedError",
+    "ExecutionResult",
+    "Fault",
+    "HistoryChangedError",
+    "OpenedCallback",
+    "OperationNotFoundError",
+    "RecordedOperation",
+    "ReplayCheckError",
+    "Script",
+    "ScriptError",
+    "VirtualClock",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

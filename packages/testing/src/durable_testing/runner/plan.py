@@ -1,0 +1,63 @@
+"""What a runner was told: the workflow, its options, and who answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from durable_testing.runner.callbacks import CallbackPlay, CallbackScript
+from durable_testing.runner.script import Play, Script
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from durable_core.lowlevel import Workflow
+    from durable_testing.engine import LocalFunction, VirtualClock
+    from durable_testing.runner.faults import Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a runner runs; see `DurableTestRunner`."""
+
+    seed: int
+    faults: tuple[Fault, ...]
+    state_page_size: int | None
+    timeout: timedelta | None
+    execution_timeout: timedelta | None
+    replay_check: bool | Literal["every"]
+    clock: VirtualClock | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What a runner was told so far."""
+
+    workflow: Workflow
+    options: Options
+    steps: dict[str, Script] = field(default_factory=dict[str, Script])
+    callbacks: dict[str, CallbackScript] = field(default_factory=dict[str, CallbackScript])
+    functions: dict[str, Script] = field(default_factory=dict[str, Script])
+    others: dict[str, LocalFunction] = field(default_factory=dict[str, "LocalFunction"])
+    """Functions with code of their own: durable ones, plain callables."""
+
+
+class Cast:
+    """The doubles and answers as one run plays them."""
+
+    __slots__ = ("callbacks", "functions", "steps")
+
+    def __init__(self, plan: Plan) -> None:
+        self.steps = {name: Play(script) for name, script in plan.steps.items()}
+        self.callbacks = {name: CallbackPlay(script) for name, script in plan.callbacks.items()}
+        self.functions = {name: Play(script) for name, script in plan.functions.items()}
+
+    def unused(self) -> list[str]:
+        """Name what never came into play."""
+        kinds = (("step", self.steps), ("callback", self.callbacks), ("function", self.functions))
+        return [
+            f"runner.{kind}({name!r})"
+            for kind, plays in kinds
+            for name, play in plays.items()
+            if play.calls == 0
+        ]
