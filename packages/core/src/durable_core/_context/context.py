@@ -81,18 +81,17 @@ class DurableContext(StepMethods, OutsideMethods):
         """
         name, fn, rest = split_function("run_in_child_context", args)
         body = self._body
-        return open_here(
-            Child[Any](
-                body.engine,
-                body,
-                name,
-                fn,
-                rest,
-                serdes=serdes,
-                summary=summary,
-                is_virtual=virtual,
-            )
+        child: Child[Any] = Child(
+            body.engine,
+            body,
+            name,
+            fn,
+            rest,
+            serdes=serdes,
+            summary=summary,
+            is_virtual=virtual,
         )
+        return open_here(child)
 
     @overload
     def map(
@@ -243,15 +242,14 @@ class DurableContext(StepMethods, OutsideMethods):
         """
         name, fn, rest = split_function("with_retry", args)
         body = self._body
-        return open_here(
-            RetriedGroup[Any](
-                body.engine,
-                body,
-                name,
-                fn,
-                rest,
-                retry_strategy=retry_strategy or create_retry_strategy(),
-                serdes=serdes,
-                wrap=wrap,
-            )
+        group: RetriedGroup[Any] = RetriedGroup(
+            body.engine,
+            body,
+            name,
+            fn,
+            rest,
+            retry_strategy=retry_strategy or create_retry_strategy(),
+            serdes=serdes,
+            wrap=wrap,
         )
+        return open_here(group)

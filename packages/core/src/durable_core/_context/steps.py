@@ -91,7 +91,8 @@ class StepMethods(ContextBase):
         """
         name, fn, rest = split_function("step", args)
         body = self._body
-        return open_here(Step[Any](body.engine, body, name, fn, rest, **options))
+        operation: Step[Any] = Step(body.engine, body, name, fn, rest, **options)
+        return open_here(operation)
 
     # Waits
 

@@ -73,7 +73,7 @@ class Engine:
         self.loop = WorkflowLoop(self, on_exception)
         self.queue = CheckpointQueue()
         self.open_count = 0
-        self.unobserved: dict[ClaimedOperation[Any], None] = {}
+        self.unobserved: dict[str, ClaimedOperation[Any]] = {}
         self.outcome: Outcome | None = None
         self.failure: DurableError | None = None
         self.is_discarding = False
@@ -163,8 +163,8 @@ class Engine:
         if self.is_discarding or self.failure is not None or body.is_closed:
             self._refuse(operation)
         operation.operation_id = operation_id = hashed(path)
-        body.operations[operation] = None
-        self.unobserved[operation] = None
+        body.operations[operation_id] = operation
+        self.unobserved[operation_id] = operation
         if operation.is_virtual:
             operation.start()
             return
@@ -250,19 +250,23 @@ class Engine:
 
     def forget(self, operation: ClaimedOperation[Any]) -> None:
         """The operation is delivered or dropped: it is open no longer."""
-        if operation.body.operations.pop(operation, operation) is None and not operation.is_virtual:
+        known = operation.body.operations.pop(operation.operation_id, None)
+        if known is not None and not operation.is_virtual:
             self.open_count -= 1
 
     def close_body(self, body: ContextBody) -> None:
         """End a body: what is still open in it sends nothing more and is never delivered."""
         body.is_closed = True
-        for operation in list(body.operations):
-            self.drop(operation)
+        for operation in list(body.operations.values()):
+            self._drop(operation)
 
     def drop(self, operation: ClaimedOperation[Any]) -> None:
         """Nobody wants the outcome any more."""
+        self.unobserved.pop(operation.operation_id, None)
+        self._drop(operation)
+
+    def _drop(self, operation: ClaimedOperation[Any]) -> None:
         operation.is_dropped = True
-        self.unobserved.pop(operation, None)
         self.forget(operation)
         operation.abandon()
 
@@ -303,9 +307,9 @@ class Engine:
     def succeed_claim(self, operation: ClaimedOperation[Any], claimed_id: str) -> None:
         """Let `operation` stand for an id that is already claimed (a callback's result)."""
         operation.operation_id = claimed_id
-        operation.body.operations[operation] = None
+        operation.body.operations[claimed_id] = operation
         self.open_count += 1
-        self.unobserved[operation] = None
+        self.unobserved[claimed_id] = operation
         record = operation.record
         if record is not None and is_settled(record):
             operation.settled_before(record)
@@ -367,7 +371,7 @@ class Engine:
             raise ContextScopeError("a timer was started outside the workflow's own tasks")
         timer = TimerWait(self, scope.body, delay_seconds, when, callback)
         self.open(timer, scope)
-        self.unobserved.pop(timer, None)
+        self.unobserved.pop(timer.operation_id, None)
         return timer
 
     def expect_by(self, operation: ClaimedOperation[Any], due_ms: int) -> None:

@@ -17,7 +17,8 @@ PENDING = 0
 SUCCEEDED = 1
 FAILED = 2
 
-_PACKAGE = __name__.partition(".")[0]
+_FOLDER = __file__[: -len("_engine/future.py")]
+"""Where this package's own code lies."""
 
 
 class CallSite:
@@ -48,10 +49,12 @@ class CallSite:
 
 def call_site() -> CallSite | None:
     """The innermost frame on the stack that is not this package's own."""
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    # Two constructors and a method of the context stand between at the least.
+    frame: FrameType | None = sys._getframe(3)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     while frame is not None:
-        if not frame.f_globals.get("__name__", "").startswith(_PACKAGE + "."):
-            return CallSite(frame.f_code, frame.f_lasti)
+        code = frame.f_code
+        if not code.co_filename.startswith(_FOLDER):
+            return CallSite(code, frame.f_lasti)
         frame = frame.f_back
     return None
 

@@ -145,7 +145,7 @@ class ClaimedOperation(DurableFuture[T]):
         return self._state == PENDING
 
     def _observed(self) -> None:
-        self.engine.unobserved.pop(self, None)
+        self.engine.unobserved.pop(self.operation_id, None)
 
     def _deliver_if_next(self) -> None:
         self.engine.deliver_if_next(self)

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from durable_core._protocol.limits import MAX_PAYLOAD_BYTES, utf8_size
 from durable_core._values.errors import SerDesError
-from durable_core._values.serdes import SerDesContext, decode_with, encode_with
+from durable_core._values.serdes import (
+    DEFAULT_SERDES,
+    SerDesContext,
+    decode_with,
+    encode_with,
+)
 
 if TYPE_CHECKING:
     from durable_core._engine.operation import ClaimedOperation
@@ -28,6 +33,11 @@ def encode(
     Raises:
         SerDesError: The value cannot be written without losing something.
     """
+    if serdes is DEFAULT_SERDES:
+        try:
+            return DEFAULT_SERDES.encode(value)
+        except SerDesError:
+            pass  # asked again, with a context for the message
     return encode_with(serdes, value, serdes_context(operation, entity))
 
 
@@ -39,6 +49,11 @@ def decode(
     Raises:
         SerDesError: The text cannot be read.
     """
+    if serdes is DEFAULT_SERDES:
+        try:
+            return DEFAULT_SERDES.deserialize(text)
+        except SerDesError:
+            pass  # asked again, with a context for the message
     return decode_with(serdes, text, serdes_context(operation, entity))
 
 

@@ -60,7 +60,7 @@ class ContextBody:
         self.enclosing = enclosing
         self.is_virtual = is_virtual
         self.prefix = operation_id or ""
-        self.operations: dict[Any, None] = {}
+        self.operations: dict[str, Any] = {}
         self.is_closed = False
         self.task: asyncio.Task[Any] | None = None
         self.context: Any = None

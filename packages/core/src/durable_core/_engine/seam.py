@@ -28,7 +28,7 @@ class EngineSeam(Protocol):
     new_context: Callable[[ContextBody], Any]
     host_now_ms: int
     open_count: int
-    unobserved: dict[Any, None]
+    unobserved: dict[str, Any]
     failure: DurableError | None
     is_discarding: bool
     knows_updates: bool

@@ -241,7 +241,7 @@ class _Invocation:
         return InvocationOutput(InvocationStatus.SUCCEEDED, "")
 
     def _report_unobserved(self) -> None:
-        for operation in self._engine.unobserved:
+        for operation in self._engine.unobserved.values():
             site = operation.site
             name = operation.name or operation.operation_id[:8]
             warnings.warn_explicit(

@@ -46,8 +46,8 @@ class Journal:
                 break
         if self.execution is not None:
             del self.records[self.execution.id]
-        self._unclaimed = Counter(
-            [r.parent_id for r in self.records.values() if r.subtype != DEADLINE_SUBTYPE]
+        self._unclaimed: dict[str | None, int] = dict(
+            Counter([r.parent_id for r in self.records.values() if r.subtype != DEADLINE_SUBTYPE])
         )
 
     def claim(self, operation_id: str) -> Operation | None:
@@ -57,7 +57,7 @@ class Journal:
         """
         record = self.records.get(operation_id)
         if record is not None:
-            self._unclaimed[record.parent_id] -= 1
+            self._unclaimed[record.parent_id] = self._unclaimed.get(record.parent_id, 0) - 1
             self.claimed_ids.add(operation_id)
         return record
 
@@ -73,4 +73,4 @@ class Journal:
 
     def unclaimed(self, parent_id: str | None) -> int:
         """How many loaded records directly under `parent_id` no code has claimed."""
-        return self._unclaimed[parent_id]
+        return self._unclaimed.get(parent_id, 0)

@@ -196,7 +196,7 @@ class Batch(Child[BatchResult[Any]]):
         item = ItemContext(self, inner, index, self._bodies[index])
         self._items.append(item)
         self.engine.open_at(item, child_path(self.operation_id, index))
-        self.engine.unobserved.pop(item, None)
+        self.engine.unobserved.pop(item.operation_id, None)
 
     def item_ended(self, item: ItemContext, status: BatchItemStatus) -> None:
         """Count an item that ended; admit the next, or end the batch."""

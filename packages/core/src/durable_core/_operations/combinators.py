@@ -74,7 +74,7 @@ class _Input:
         if self.attempt is not None and not self.attempt.is_requested:
             self.attempt.args[0].close()
         elif (operation := self._operation()) is not None:
-            self.combinator.engine.unobserved.pop(operation, None)
+            self.combinator.engine.unobserved.pop(operation.operation_id, None)
 
     def cancel(self) -> None:
         """Stop it."""

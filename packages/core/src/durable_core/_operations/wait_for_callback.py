@@ -84,7 +84,7 @@ class WaitForCallback(Child[Any]):
             serdes=self._callback_serdes,
         )
         result, callback_id = await open_here(creation)
-        submission = Step[Any](
+        submission: Step[Any] = Step(
             self.engine,
             inner,
             None if self.name is None else f"{self.name} submitter",

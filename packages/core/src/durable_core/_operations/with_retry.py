@@ -48,7 +48,7 @@ class RetriedGroup(Child[T]):
             raise AssertionError("the body runs in its context")
         number = 1
         while True:
-            attempt = Child[T](
+            attempt: Child[T] = Child(
                 self.engine,
                 inner,
                 self._named(f"attempt-{number}"),
