@@ -44,6 +44,7 @@ class Order:
         ({1: 2}, '{"$py":"dict","v":[[1,2]]}'),
         (b"\xff", '{"$py":"bytes","v":"/w=="}'),
         (float("-inf"), '{"$py":"float","v":"-inf"}'),
+        ([float("inf")], '[{"$py":"float","v":"inf"}]'),
         (Decimal("1.10"), '{"$py":"decimal","v":"1.10"}'),
         (timedelta(1, 2, 3), '{"$py":"timedelta","v":[1,2,3]}'),
         (

@@ -98,6 +98,7 @@ def test_every_supported_value_comes_back_exactly(value):
     assert form(seen) == form(value)
     assert form(DEFAULT_SERDES.deserialize(text)) == form(value)
     assert text.encode().decode() == text
+    json.loads(text, parse_constant=pytest.fail)  # NaN and Infinity are no JSON
 
 
 @given(VALUES)
