@@ -25,5 +25,5 @@ def history(name: NameArgument, *, db: DbOption = DEFAULT_DB, as_json: JsonOptio
         return
     zero_ms = events[0].at_ms
     for event in events:
-        line = line_of(event, records.get(event.operation_id or "")) or "invocation ended"
+        line = line_of(event, records) or "invocation ended"
         typer.echo(f"{event.id:>5} [{(event.at_ms - zero_ms) / 1000:8.3f}] {line}")

@@ -12,6 +12,8 @@ from durable_testing.cli.rows import error_line, kind_of
 from durable_testing.model import EventType
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from durable_core.lowlevel import Operation
     from durable_testing.model import HistoryEvent, ServiceModel
 
@@ -47,7 +49,7 @@ class LineView:
         new, self._seen = events[self._seen :], len(events)
         records = {record.id: record for record in self._model.operations(self._arn)}
         for event, after in zip_longest(new, new[1:]):
-            line = line_of(event, records.get(event.operation_id or ""))
+            line = line_of(event, records)
             # What fails the execution is told by the event of that.
             is_told = after is not None and after.type is EventType.EXECUTION_FAILED
             if line is not None and not is_told:
@@ -55,18 +57,29 @@ class LineView:
                 print(f"[{seconds:8.3f}] {line}", file=sys.stderr, flush=True)  # noqa: T201  a command line talks
 
 
-def line_of(event: HistoryEvent, operation: Operation | None) -> str | None:
+def line_of(event: HistoryEvent, records: Mapping[str, Operation]) -> str | None:
     """Return an event in words; None for one that only says that an invocation went well."""
     what = _outcome_words(event)
+    operation = records.get(event.operation_id or "")
     if event.type is EventType.INVOCATION_COMPLETED:
         error = _error_of(event)
         return None if error is None else f"invocation failed  {error}"
     if operation is None or operation.type is OperationType.EXECUTION:
         subject = f"execution {event.name or ''}".rstrip()
     else:
-        subject = f"{operation.name or operation.id[:8]:<20} {kind_of(operation):<9}"
+        subject = f"{_path_of(operation, records):<20} {kind_of(operation):<9}"
     details = "  ".join(_details(event, operation))
     return f"{subject} {what}  {details}".rstrip()
+
+
+def _path_of(operation: Operation, records: Mapping[str, Operation]) -> str:
+    """Return an operation's name behind those of the contexts it is in."""
+    names: list[str] = []
+    place: Operation | None = operation
+    while place is not None:
+        names.append(place.name or place.id[:8])
+        place = records.get(place.parent_id or "")
+    return "/".join(reversed(names))
 
 
 def _outcome_words(event: HistoryEvent) -> str:

@@ -36,6 +36,7 @@ app = typer.Typer(
     help="Run durable workflows on this machine; executions are kept in a SQLite file.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
