@@ -18,7 +18,7 @@ from conformance import wheel
 from conformance.endpoint import running_endpoint
 from conformance.faults import load_faults
 from conformance.handlers import process
-from conformance.handlers.registry import FUNCTIONS
+from conformance.handlers.deployed import FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from conformance.handlers.registry import REQUIREMENTS
+from conformance.handlers.deployed import REQUIREMENTS
 from conformance.logs import log_events
 
 if TYPE_CHECKING:
@@ -17,22 +16,6 @@ if TYPE_CHECKING:
     from conformance.faults import Faults
     from conformance.logs import Line
     from conformance.wheel import Suite
-
-SUITES: Final = (
-    "step",
-    "wait",
-    "child",
-    "callback",
-    "invoke",
-    "wait_for_condition",
-    "wait_for_callback",
-    "parallel",
-    "map",
-    "plugin",
-)
-
-for _suite in SUITES:
-    importlib.import_module(f"conformance.handlers.{_suite}")
 
 
 class Clock(Protocol):

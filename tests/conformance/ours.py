@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from conformance.faults import Faults
 from conformance.handlers import process
-from conformance.handlers.registry import FUNCTIONS
+from conformance.handlers.deployed import FUNCTIONS
 from conformance.inprocess import lambda_client
 from conformance.logs import JsonFormatter, LogStream
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from conformance.judge import SUITES, Emulator, Judge, Verdict
+from conformance.handlers.deployed import SUITES
+from conformance.judge import Emulator, Judge, Verdict
 from conformance.wheel import Suite, load_suite
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conformance.handlers.registry import REQUIREMENTS
+from conformance.handlers.deployed import REQUIREMENTS
 from conformance.judge import Judge
 from conformance.ours import running_emulator
 from conformance.wheel import load_suite

@@ -7,9 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-
 from conformance.faults import load_faults
-from conformance.handlers.registry import REQUIREMENTS
+from conformance.handlers.deployed import REQUIREMENTS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

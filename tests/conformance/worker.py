@@ -9,8 +9,7 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conformance import judge  # noqa: F401  (deploys the handlers)
-from conformance.handlers.registry import FUNCTIONS
+from conformance.handlers.deployed import FUNCTIONS
 from conformance.logs import JsonFormatter, Line, LogStream
 
 if TYPE_CHECKING:
