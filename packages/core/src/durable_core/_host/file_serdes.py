@@ -9,7 +9,7 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from durable_core._values.errors import CheckpointError, SerDesError, ValidationError
+from durable_core._values.errors import SerDesError, ValidationError
 from durable_core._values.serdes import (
     DEFAULT_SERDES,
     NO_CONTEXT,
@@ -116,7 +116,7 @@ class FileSystemSerDes:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 _write_atomically(path, content)
         except OSError as error:
-            raise _io_error(f"{context} could not be written to {path}", error) from error
+            raise SerDesError(f"{context} could not be written to {path}: {error}") from error
 
     def _fetched(self, data: str, context: SerDesContext) -> str:
         reference = _JSON.deserialize(data, context)
@@ -132,7 +132,7 @@ class FileSystemSerDes:
                 "execution needs the same directory, and the files as long as the history"
             ) from None
         except OSError as error:
-            raise _io_error(f"{context} could not be read from {path}", error) from error
+            raise SerDesError(f"{context} could not be read from {path}: {error}") from error
         if sha256(content).hexdigest() != digest:
             raise SerDesError(
                 f"{context} is in the file {path}, which is not what was written: "
@@ -170,8 +170,3 @@ def _flush_directory(directory: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _io_error(what: str, error: OSError) -> CheckpointError:
-    # A disk that is full or away may be back: the invocation is tried again.
-    return CheckpointError(f"{what}: {error}", is_retryable=True)

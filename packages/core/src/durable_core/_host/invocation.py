@@ -183,7 +183,7 @@ class _Invocation:
             event = self._event()
         except DurableError as error:
             return InvocationOutput(InvocationStatus.FAILED, error=error_object(error))
-        self._engine.begin(lambda: self._workflow.fn(event, context))
+        self._engine.begin(lambda: self._handle(event, context))
         try:
             ending = await self._driver.run()
             if self._engine.failure is not None:
@@ -205,16 +205,21 @@ class _Invocation:
         context = SerDesContext(execution.id, execution.name, self._input.execution_arn, "input")
         return decode_with(serdes, execution.input_payload or None, context)
 
+    async def _handle(self, event: Any, context: DurableContext) -> str | None:
+        """Run the handler; its result is written at once, before anything can change it."""
+        value = await self._workflow.fn(event, context)
+        serdes = serdes_for_return(self._workflow.fn, self._engine.root.serdes)
+        told = SerDesContext(None, None, self._input.execution_arn, "handler's result")
+        return encode_with(serdes, value, told)[0]
+
     async def _settled(self, outcome: Outcome) -> InvocationOutput:
         if outcome.error is not None:
             return _failed(outcome.error)
         try:
             self._report_unobserved()
-            serdes = serdes_for_return(self._workflow.fn, self._engine.root.serdes)
-            context = SerDesContext(None, None, self._input.execution_arn, "handler's result")
-            text, _ = encode_with(serdes, outcome.value, context)
-        except Exception as error:  # noqa: BLE001 - the serdes, or a warning made an error
+        except Warning as error:
             return _failed(error)
+        text = outcome.value
         output = InvocationOutput(InvocationStatus.SUCCEEDED, text)
         if text is not None and len(text) > _MAY_EXCEED and _size(output) > RESULT_THRESHOLD_BYTES:
             return await self._checkpoint_result(text)
