@@ -27,6 +27,8 @@ from durable_core._values.serdes_tagged import may_hold_envelopes
 if TYPE_CHECKING:
     from durable_core._values.serdes_context import SerDes
 
+__all__ = ("PydanticSerDes",)
+
 
 class PydanticSerDes(Generic[T]):
     """Reads and writes the values of one type by pydantic's `TypeAdapter`, as plain JSON.
