@@ -69,7 +69,7 @@ class RunningServer:
             region_name="us-east-1",
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=120),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
         )
         self._clients.append(client)
         return client
@@ -140,7 +140,7 @@ def run(command: list[Any], **options: Any) -> str:
 @pytest.fixture(scope="session")
 def aws_cli() -> Path:
     """The `aws` command, from PyPI."""
-    return python_environment("awscli", "awscli==1.46.2") / "aws"
+    return python_environment("awscli", "awscli==1.46.3") / "aws"
 
 
 @pytest.fixture(scope="session")
@@ -152,15 +152,18 @@ def peer_python() -> Path:
 
 @pytest.fixture(scope="session")
 def peer_node() -> Path:
-    """A folder with AWS's JavaScript SDK and Lambda's runtime client."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not here")
+    """A folder with AWS's JavaScript SDK and Lambda's runtime client, which is built there."""
+    npm = shutil.which("npm") or pytest.skip("npm is not here")
     with made_once("peer-node") as folder:
         if folder is not None:
             shutil.copy(HANDLERS / "package.json", folder)
-            run([npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder)
-    return ENVIRONMENTS / "peer-node"
+            headers = {"npm_config_nodedir": "/usr"} if Path("/usr/include/node").exists() else {}
+            environment = {**os.environ, **headers}  # noqa: TID251
+            run([npm, "install", "--no-audit", "--no-fund"], cwd=folder, env=environment)
+    node = ENVIRONMENTS / "peer-node"
+    if not (node / "node_modules" / "aws-lambda-ric" / "rapid-client.node").exists():
+        pytest.skip("Lambda's runtime client for Node could not be built here")
+    return node
 
 
 @pytest.fixture
@@ -189,3 +192,8 @@ def start_process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 @pytest.fixture
 def credentials() -> dict[str, str]:
     return dict(CREDENTIALS)
+
+
+@pytest.fixture(scope="session")
+def handlers() -> Path:
+    return HANDLERS

@@ -1,4 +1,4 @@
-// A dozen handlers for the AWS JavaScript SDK, unchanged Lambda code; ours are in our_handlers.py.
+// A dozen handlers for the AWS JavaScript SDK, unchanged Lambda code; ours are in test_server_peers.py.
 // One process runs them all: the execution's name says which, as `CASE-…`.
 
 import {
