@@ -303,7 +303,7 @@ def test_an_annotation_that_cannot_be_a_key_works_as_well():
         st.dictionaries(st.integers(-(2**60), 2**60), st.lists(st.text()).map(tuple)),
     )
 )
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_every_order_comes_back_exactly(order):
     serdes = PydanticSerDes(Order)
     text, seen = serdes.encode(order)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from durable_core._values.errors import SerDesError
 from durable_core._values.serdes import DEFAULT_SERDES, JsonSerDes
 
-checked = settings(deadline=None, max_examples=50)
+checked = settings(deadline=None, max_examples=30)
 
 ZONES = st.sampled_from(
     [UTC, ZoneInfo("Europe/Paris"), ZoneInfo("America/New_York"), ZoneInfo("UTC")]
@@ -193,7 +193,7 @@ CHANGED_BY_JSON = [
 
 @pytest.mark.parametrize("value", CHANGED_BY_JSON, ids=lambda value: type(value).__name__)
 @given(data=st.data())
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 def test_whatever_is_of_another_class_is_refused_wherever_it_stands(value, data):
     place = data.draw(
         st.recursive(

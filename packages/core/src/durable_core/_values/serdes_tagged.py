@@ -65,7 +65,7 @@ def tagged_json(value: Any) -> str:
     Raises:
         Unfaithful: Something in it would not come back as it is.
     """
-    text = to_json(_tree(value, 0))
+    text = to_json(_writer(value)(value, 0))
     if not is_storable(text):
         raise Unfaithful(TOO_DEEP)
     return text
@@ -81,18 +81,23 @@ def may_hold_envelopes(data: str) -> bool:
     return _QUOTED_MARK in data
 
 
-def _tree(value: object, depth: int) -> Any:
-    if depth > MAX_DEPTH:
+def _writer(value: object) -> Callable[[Any, int], Any]:
+    """What makes of a value, on this many levels, the tree that JSON carries."""
+    return _WRITERS.get(type(value)) or _on_demand(value)
+
+
+def _deeper(depth: int) -> int:
+    if depth >= MAX_DEPTH:
         raise Unfaithful(TOO_DEEP)
-    write = _WRITERS.get(type(value)) or _on_demand(value)
-    return write(value, depth)
+    return depth + 1
 
 
 def _items(values: Iterable[Any], depth: int) -> list[Any]:
+    depth = _deeper(depth)
     trees: list[Any] = []
     try:
         for item in values:
-            trees.append(_tree(item, depth + 1))  # noqa: PERF401
+            trees.append(_writer(item)(item, depth))  # noqa: PERF401
     except Unfaithful as unfaithful:
         raise unfaithful.inside(f"[{len(trees)}]") from None
     return trees
@@ -101,27 +106,29 @@ def _items(values: Iterable[Any], depth: int) -> list[Any]:
 def _dict(value: dict[Any, Any], depth: int) -> Any:
     if MARK in value or not _TEXT.issuperset(map(type, value)):
         return _envelope("dict", _pairs(value, depth))
+    depth = _deeper(depth)
     key = None
     trees: dict[str, Any] = {}
     try:
         for key, item in value.items():
-            trees[_str(key, depth)] = _tree(item, depth + 1)
+            trees[_str(key, depth)] = _writer(item)(item, depth)
     except Unfaithful as unfaithful:
         raise unfaithful.inside(_step(key)) from None
     return trees
 
 
 def _pairs(value: dict[Any, Any], depth: int) -> list[Any]:
-    step = ""
+    depth = _deeper(depth)
+    key, is_key_written = None, False
     pairs: list[Any] = []
     try:
         for key, item in value.items():
-            step = "{key}"
-            pair = [_tree(key, depth + 1)]
-            step = _step(key)
-            pairs.append([*pair, _tree(item, depth + 1)])
+            is_key_written = False
+            key_tree = _writer(key)(key, depth)
+            is_key_written = True
+            pairs.append([key_tree, _writer(item)(item, depth)])
     except Unfaithful as unfaithful:
-        raise unfaithful.inside(step) from None
+        raise unfaithful.inside(_step(key) if is_key_written else "{key}") from None
     return pairs
 
 
@@ -133,8 +140,9 @@ def _step(key: object) -> str:
 
 
 def _set(value: set[Any] | frozenset[Any], depth: int) -> Any:
+    depth = _deeper(depth)
     try:
-        trees = [_tree(item, depth + 1) for item in value]
+        trees = [_writer(item)(item, depth) for item in value]
     except Unfaithful as unfaithful:
         raise unfaithful.inside("{…}") from None
     # Sorted, because the order of a set of strings differs from process to process.
