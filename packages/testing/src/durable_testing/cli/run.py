@@ -14,7 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from durable_core.lowlevel import EXECUTION_NAME_PATTERN, ErrorObject, ExecutionStatus
-from durable_testing.cli.ending import leave, run_on_a_loop
+from durable_testing.cli.ending import Census
 from durable_testing.cli.errors import UsageError
 from durable_testing.cli.inputs import read_json
 from durable_testing.cli.options import DEFAULT_DB, DbOption
@@ -56,14 +56,15 @@ def run(
     The same command again goes on with an unfinished execution, and prints the stored result of a
     finished one.
     """
+    census = Census()
     with _only_the_result_on_stdout() as stdout:
         request = _request_of(target, given, name, db, function or [])
         resume = _resume_command(target, request, function or [])
         if name is None:
             say(f"the execution is called {request.name}; to go on with it: {resume}")
-        code, text = _run(request, resume)
+        code, text = _run(census, request, resume)
         stdout.write(text)
-    leave(code)
+    census.leave(code)
 
 
 def _request_of(
@@ -92,10 +93,10 @@ def _resume_command(target: str, request: RunRequest, functions: list[str]) -> s
     return shlex.join(words)
 
 
-def _run(request: RunRequest, resume: str) -> tuple[int, str]:
+def _run(census: Census, request: RunRequest, resume: str) -> tuple[int, str]:
     """Return the exit code and what belongs on standard output."""
     try:
-        outcome = run_on_a_loop(run_to_end(request))
+        outcome = census.run(run_to_end(request))
     except (KeyboardInterrupt, asyncio.CancelledError):
         say(f"interrupted; {request.name} is kept. To go on with it: {resume}")
         return INTERRUPTED_EXIT, ""

@@ -1,0 +1,253 @@
+"""`durable run`: results, errors, names, inputs."""
+
+import json
+
+import pytest
+
+ECHO = """
+async def handler(event, context):
+    print("the handler talks")
+    return event
+"""
+STEPS = """
+runs = []
+
+async def handler(event, context):
+    async def one():
+        runs.append(1)
+        return len(runs)
+    return await context.step("one", one)
+"""
+
+
+def test_the_result_alone_is_on_standard_output(durable):
+    module = durable.module(ECHO)
+    result = durable("run", f"{module}:handler", '{"a": 1}')
+    assert result.exit_code == 0
+    assert result.stdout == '{"a":1}\n'
+    assert "the handler talks" in result.stderr
+
+
+def test_no_input_is_null(durable):
+    module = durable.module(ECHO)
+    assert durable("run", f"{module}:handler").stdout == "null\n"
+
+
+def test_input_comes_from_a_file_or_from_standard_input(durable):
+    module = durable.module(ECHO)
+    (durable.directory / "input.json").write_text("[1, 2]")
+    assert durable("run", f"{module}:handler", "@input.json").stdout == "[1,2]\n"
+    assert durable("run", f"{module}:handler", "-", stdin='{"ü": 1}').stdout == '{"ü":1}\n'
+
+
+def test_each_transition_is_a_line_on_standard_error(durable):
+    module = durable.module(STEPS)
+    lines = durable("run", f"{module}:handler", "--name", "x").stderr.splitlines()
+    words = [" ".join(line.split("]")[1].split()) for line in lines]
+    assert words == [
+        "execution x started",
+        "one step started",
+        "one step succeeded",
+        "execution x succeeded",
+    ]
+
+
+def test_without_a_name_one_is_made_and_told_with_how_to_go_on(durable):
+    module = durable.module(ECHO)
+    result = durable("run", f"{module}:handler", "--db", "other.db")
+    (line,) = [line for line in result.stderr.splitlines() if "is called" in line]
+    name = line.split("is called ")[1].split(";")[0]
+    assert line.endswith(f"durable run {module}:handler --name {name} --db other.db")
+    assert durable("run", f"{module}:handler", "--name", name, "--db", "other.db").exit_code == 0
+
+
+def test_a_finished_execution_gives_its_stored_result_for_the_same_input(durable):
+    module = durable.module(STEPS)
+    first = durable("run", f"{module}:handler", '{"a": 1, "b": 2}', "--name", "x")
+    again = durable("run", f"{module}:handler", '{"b":2,"a":1}', "--name", "x")
+    without = durable("run", f"{module}:handler", "--name", "x")
+    assert first.stdout == again.stdout == without.stdout == "1\n"
+    assert again.exit_code == 0
+    assert "stored outcome" in again.stderr
+
+
+def test_another_input_for_a_name_is_an_error(durable):
+    module = durable.module(STEPS)
+    durable("run", f"{module}:handler", "1", "--name", "x")
+    result = durable("run", f"{module}:handler", "2", "--name", "x")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "x was started with another input: 1; leave INPUT out" in result.stderr
+
+
+def test_a_name_of_another_workflow_is_an_error(durable):
+    one, other = durable.module(ECHO), durable.module(ECHO)
+    durable("run", f"{one}:handler", "--name", "x")
+    result = durable("run", f"{other}:handler", "--name", "x")
+    assert result.exit_code == 2
+    assert f"x is an execution of {one}, not of {other}" in result.stderr
+
+
+FAILING = """
+async def handler(event, context):
+    def refuse():
+        raise PermissionError("card declined")
+    from durable_core import RetryPresets
+    await context.step("charge", refuse, retry_strategy=RetryPresets.none())
+"""
+
+
+def test_a_failure_is_told_with_its_traceback_and_exit_code_1(durable):
+    module = durable.module(FAILING)
+    result = durable("run", f"{module}:handler", "--name", "x")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "x failed: " in result.stderr
+    assert "card declined" in result.stderr
+    assert f"{module}.py" in result.stderr
+    again = durable("run", f"{module}:handler", "--name", "x")
+    assert again.exit_code == 1
+    assert "card declined" in again.stderr
+
+
+INVOKING = """
+from durable_aws_lambda import durable_execution
+
+async def handler(event, context):
+    return [await context.invoke("plain", "adder", [1, 2]), await context.invoke("child", event)]
+
+def adder(payload):
+    return sum(payload)
+
+@durable_execution
+async def child(event, context):
+    return "from the child"
+"""
+
+
+def test_functions_that_are_named_can_be_invoked(durable):
+    module = durable.module(INVOKING)
+    options = ("--function", f"adder={module}:adder", "--function", f"kid:live={module}:child")
+    result = durable("run", f"{module}:handler", '"kid:live"', *options)
+    assert json.loads(result.stdout) == [3, "from the child"], result.stderr
+
+
+INTERRUPTED = """
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+async def handler(event, context):
+    return await context.invoke("child", "kid")
+
+async def once(event, context):
+    async def interrupt():
+        if Path("second").exists():
+            return "done"
+        Path("second").touch()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+    return await context.step("interrupt", interrupt)
+"""
+
+
+def test_ctrl_c_keeps_the_execution_and_says_how_to_go_on(durable):
+    module = durable.module(INTERRUPTED)
+    result = durable("run", f"{module}:once", "--name", "x")
+    assert result.exit_code == 130
+    assert result.stdout == ""
+    resume = f"durable run {module}:once --name x"
+    assert f"interrupted; x is kept. To go on with it: {resume}" in result.stderr
+    again = durable(*resume.split()[1:])
+    assert again.exit_code == 0
+    assert again.stdout == '"done"\n'
+    assert "going on with x" in again.stderr
+
+
+def test_a_function_that_is_missing_when_an_execution_goes_on_is_asked_for(durable):
+    module = durable.module(INTERRUPTED)
+    arguments = ("run", f"{module}:handler", "--name", "x")
+    option = ("--function", f"kid={module}:once")
+    interrupted = durable(*arguments, *option)
+    assert interrupted.exit_code == 130
+    assert interrupted.stderr.rstrip().endswith(" ".join(("durable", *arguments, *option)))
+    result = durable(*arguments)
+    assert result.exit_code == 2
+    assert "needs the workflow 'kid'; add --function NAME=MODULE:HANDLER" in result.stderr
+    assert durable(*arguments, *option).stdout == '"done"\n'
+
+
+USAGE = [
+    (["nowhere:handler"], "there is no module 'nowhere'"),
+    (["{module}.py:handler"], "name the module, not its file: {module}:handler"),
+    (["{module}"], "'{module}' is not MODULE:HANDLER, e.g. orders:handler"),
+    (["{module}:nothing"], "{module} has no 'nothing'; its workflows: handler"),
+    (["{module}:LIMIT"], "{module}:LIMIT is not a workflow"),
+    (["{module}:handler", "{{"], "INPUT is not JSON: Expecting property name"),
+    (["{module}:handler", '{{"a": }}'], "at line 1 column 7"),
+    (["{module}:handler", "ann"], "a string is written with quotes: '\"ann\"'"),
+    (["{module}:handler", "NaN"], "INPUT is not JSON: it has no NaN"),
+    (["{module}:handler", "@nothing.json"], "cannot read nothing.json"),
+    (["{module}:handler", "--name", "a/b"], "use 1 to 64 letters, digits, - and _"),
+    (["{module}:handler", "--function", "x"], "write NAME=MODULE:HANDLER"),
+    (["{module}:handler", "--function", "x={module}:LIMIT"], "function 'x' must be callable"),
+    (["{module}:handler", "--function", "x y={module}:handler"], "cannot be a function's name"),
+    (["{module}:handler", "--db", "missing/durable.db"], "cannot create the database"),
+    (["{module}:handler", "--db", "{module}.py"], "is not a SQLite database"),
+    ([], "Missing argument"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), USAGE)
+def test_a_wrong_command_says_what_is_wrong(durable, arguments, message):
+    module = durable.module(f"{ECHO}\nLIMIT = 3\n")
+    result = durable("run", *(argument.format(module=module) for argument in arguments))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert message.format(module=module) in result.stderr
+
+
+BROKEN = [
+    ("1 / 0", "ZeroDivisionError: division by zero", ":1)"),
+    ("import nothing_of_that_name", "No module named 'nothing_of_that_name'", ":1)"),
+    ("def f(:", "invalid syntax", ":1:"),
+    ("raise SystemExit(3)", "SystemExit: 3", ":1)"),
+]
+
+
+@pytest.mark.parametrize(("source", "message", "place"), BROKEN)
+def test_a_module_that_cannot_be_imported_is_named_with_the_place(durable, source, message, place):
+    module = durable.module(source)
+    result = durable("run", f"{module}:handler")
+    assert result.exit_code == 2
+    assert f"{module} cannot be imported" in result.stderr
+    assert message in result.stderr
+    assert place in result.stderr
+
+
+def test_a_module_without_a_workflow_says_so(durable):
+    module = durable.module("x = 1")
+    assert "it has no workflow" in durable("run", f"{module}:handler").stderr
+
+
+TEXT = """
+from durable_core import PassThroughSerDes
+from durable_core.lowlevel import Workflow
+
+async def words(event, context):
+    return "plain words"
+
+handler = Workflow(words, serdes=PassThroughSerDes())
+"""
+
+
+def test_a_result_that_is_no_json_is_printed_as_a_json_string(durable):
+    module = durable.module(TEXT)
+    assert durable("run", f"{module}:handler", '"x"').stdout == '"plain words"\n'
+
+
+def test_help_names_the_commands(durable):
+    result = durable("--help")
+    for name in ("run", "list", "show", "history", "callback", "stop"):
+        assert f"  {name}" in result.stdout
