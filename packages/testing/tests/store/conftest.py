@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -60,7 +60,7 @@ class Desk:
     def model(self) -> ServiceModel:
         return self.service.model
 
-    async def __aenter__(self) -> Desk:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

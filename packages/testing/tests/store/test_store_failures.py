@@ -159,7 +159,7 @@ def test_a_database_that_is_torn_in_the_middle_is_an_error_not_a_guess(path, des
         content[4096 * 2 :] = b"\xaa" * (len(content) - 4096 * 2)
         path.write_bytes(content)
         with (
-            pytest.raises(StoreError, match="malformed|not a database"),
+            pytest.raises(StoreError, match=r"malformed|not a database"),
             open_reader(path) as model,
         ):
             model.history(arn)
@@ -178,7 +178,7 @@ def test_an_empty_file_becomes_a_database(path, desk, run):
 
 @pytest.mark.parametrize("name", ["no/such/folder/x.db", "."])
 def test_a_place_where_no_file_can_be_is_named(path, desk, name):
-    with pytest.raises(StoreError, match="cannot (create|read) the database"):
+    with pytest.raises(StoreError, match=r"cannot (create|read) the database"):
         desk(path.parent / name)
 
 

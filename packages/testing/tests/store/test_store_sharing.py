@@ -69,7 +69,7 @@ def test_a_name_that_is_being_started_elsewhere_is_in_use(path, desk, run):
 
 @pytest.mark.parametrize("is_held", [True, False])
 @pytest.mark.parametrize(
-    ("kind", "more", "status", "invokes"),
+    "case",
     [
         ("CALLBACK_SUCCEED", {"result": '"é"'}, OperationStatus.SUCCEEDED, 1),
         ("CALLBACK_FAIL", {"error": ErrorObject("no", "E", "d", ("s",))}, "FAILED", 1),
@@ -77,9 +77,9 @@ def test_a_name_that_is_being_started_elsewhere_is_in_use(path, desk, run):
         ("CALLBACK_HEARTBEAT", {}, OperationStatus.STARTED, 0),
     ],
 )
-def test_callbacks_are_answered_from_any_process(
-    path, desk, run, is_held, kind, more, status, invokes
-):
+def test_callbacks_are_answered_from_any_process(path, desk, run, is_held, case):
+    kind, more, status, invokes = case
+
     async def play():
         holder, other = desk(path), desk(path)
         arn, callback_id = await suspended(holder)
@@ -172,7 +172,8 @@ def test_a_request_outlives_the_process_that_left_it(path, desk, run):
                 other.service.deliver(ask("CALLBACK_SUCCEED", callback_id, result="1"))
             )
             while not holder.model.state.archive.requests():
-                await asyncio.sleep(0.01)
+                await other.service.apply(lambda m, _: m.arns())
+                await asyncio.sleep(0)
             other.service._write = lambda _: None  # killed before it could take it back
             delivery.cancel()
             await asyncio.wait([delivery])
@@ -194,7 +195,8 @@ def test_who_gives_up_takes_the_request_back(path, desk, run):
                 other.service.deliver(ask("CALLBACK_SUCCEED", callback_id, result="1"))
             )
             while not holder.model.state.archive.requests():
-                await asyncio.sleep(0.01)
+                await other.service.apply(lambda m, _: m.arns())
+                await asyncio.sleep(0)
             delivery.cancel()
             await asyncio.wait([delivery])
             await other.service.apply(lambda m, _: m.arns())

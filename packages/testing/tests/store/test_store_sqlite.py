@@ -93,7 +93,7 @@ def test_an_answer_waits_for_what_it_saw(path, desk, run):
                 reading = d.service.apply(lambda m, _: m.operations(arn))
                 refusal = d.service.checkpoint(CheckpointRequest(arn, "YQ==", (), ""))
                 await settle()
-                assert not (reading.done() or refusal.done())
+                assert [reading.done(), refusal.done()] == [False, False]
             assert [record.id for record in await reading][1:] == ["s"]
             with pytest.raises(CheckpointError, match="Invalid checkpoint token"):
                 await refusal
@@ -280,7 +280,10 @@ def test_a_deletion_in_the_making_survives_the_process(path, desk, run):
             await d.end(arn, "SUCCEEDED")
             await d.service.apply(lambda m, now: m.delete(arn, now))
         async with desk(path) as d:
-            d.now += 100
+            d.now += 999
+            await d.service.apply(lambda m, now: m.fire_due(now))
+            assert d.model.get_execution(arn).status is ExecutionStatus.DELETING
+            d.now += 1
             await d.service.apply(lambda m, now: m.fire_due(now))
             assert d.model.arns() == []
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from heapq import heappush
 from typing import TYPE_CHECKING
 
 from durable_core.lowlevel import ErrorObject, OperationStatus
+from durable_testing.model.config import DAY_MS
 from durable_testing.model.effects import ExecutionClosed
 from durable_testing.model.history import NO_DETAILS, Details, EventType, carried, carried_error
 from durable_testing.model.lifecycle import ExecutionTrigger, next_execution_status
@@ -47,7 +47,7 @@ def close(
     execution.retry_at_ms = None
     execution.timeout_at_ms = None
     execution.timers.clear()
-    heappush(state.expiries, (stamp_ms + execution.retention_ms, execution.arn))
+    state.expire(execution, stamp_ms + execution.retention_days * DAY_MS)
     state.mark(execution)
     state.effects.append(ExecutionClosed(execution.arn, execution.status))
     if execution.parent_arn is not None:

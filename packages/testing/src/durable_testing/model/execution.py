@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_core.lowlevel import ExecutionStatus, Operation, OperationStatus, OperationType
-from durable_testing.model.config import DAY_MS
 from durable_testing.model.history import (
     NO_DETAILS,
     Details,
@@ -75,7 +74,7 @@ class Execution:
 
     __slots__ = (
         "arn", "billed_operations", "bytes_written", "callbacks", "dispatches", "ended_at_ms",
-        "error", "events", "failures", "function_name", "handler_seen", "id",
+        "error", "events", "expires_at_ms", "failures", "function_name", "handler_seen", "id",
         "invocation_began_ms", "invocation_id", "invocations", "is_invocation_due",
         "is_superseded", "is_timeout_paused", "last_stamp_ms", "mode", "name", "order",
         "owes_invocation", "parent_arn", "parent_operation_id", "pause_reason",
@@ -103,6 +102,7 @@ class Execution:
         self.started_at_ms = 0
         self.ended_at_ms: int | None = None
         self.retention_days = 0
+        self.expires_at_ms: int | None = None
         self.billed_operations = 0
         self.bytes_written = 0
         self._init_clock()
@@ -156,18 +156,6 @@ class Execution:
     def is_open(self) -> bool:
         """Whether it has not reached its end."""
         return self.status in OPEN_STATUSES
-
-    @property
-    def retention_ms(self) -> int:
-        """How long it is kept once it is closed."""
-        return self.retention_days * DAY_MS
-
-    @property
-    def expires_at_ms(self) -> int | None:
-        """When it is forgotten; None while it is open."""
-        if self.ended_at_ms is None or self.status is ExecutionStatus.DELETING:
-            return self.ended_at_ms
-        return self.ended_at_ms + self.retention_ms
 
     @property
     def has_news(self) -> bool:

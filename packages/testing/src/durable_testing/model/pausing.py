@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from heapq import heappush
 from typing import TYPE_CHECKING, Any, Final
 
 from durable_core.lowlevel import ErrorObject, ExecutionStatus
@@ -125,7 +124,7 @@ def delete_execution(state: ServiceState, execution_arn: str, now_ms: int) -> in
     if execution.is_open:
         raise refusal(execution.status, ExecutionTrigger.DELETE)
     execution.status = next_execution_status(execution.status, ExecutionTrigger.DELETE)
-    heappush(state.expiries, (now_ms + DELETION_MS, execution.arn))
+    state.expire(execution, now_ms + DELETION_MS)
     state.mark(execution)
     return now_ms
 

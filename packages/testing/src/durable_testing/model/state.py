@@ -86,9 +86,8 @@ class ServiceState:
     def adopt(self, execution: Execution) -> None:
         """Take in an execution from a store, and set its timers."""
         self.add(execution)
-        expires_at_ms = execution.expires_at_ms
-        if expires_at_ms is not None:
-            heappush(self.expiries, (expires_at_ms, execution.arn))
+        if execution.expires_at_ms is not None:
+            self.expire(execution, execution.expires_at_ms)
             return
         for operation_id in execution.order:
             due_ms = execution.due_of(operation_id)
@@ -121,6 +120,11 @@ class ServiceState:
             execution.is_invocation_due = True
             execution.owes_invocation = False
             self.effects.append(Invoke(execution.arn, execution.function_name, execution.version))
+
+    def expire(self, execution: Execution, at_ms: int) -> None:
+        """Let a closed execution be forgotten at that time."""
+        execution.expires_at_ms = at_ms
+        heappush(self.expiries, (at_ms, execution.arn))
 
     def arm(self, execution: Execution, due_ms: int, operation_id: str = "") -> None:
         """Set a timer; it is void when its operation is no longer due at that time."""

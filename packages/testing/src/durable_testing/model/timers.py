@@ -52,7 +52,7 @@ def fire_everything(state: ServiceState, now_ms: int) -> None:
         if execution is not None:
             state.remove(execution)
             state.changed.pop(arn, None)
-        elif not state.archive.may_discard(arn):
+        elif arn in state.deleted or not state.archive.may_discard(arn):
             continue
         state.deleted.append(arn)
         state.effects.append(ExecutionDeleted(arn))

@@ -42,7 +42,8 @@ class ExecutionLocks:
     __slots__ = ("_file", "_held", "_path")
 
     def __init__(self, database: Path) -> None:
-        self._path = database.resolve().with_name(database.name + ".lock")
+        resolved = database.resolve()
+        self._path = resolved.with_name(resolved.name + ".lock")
         self._held: set[int] = set()
         with _REGISTRY_LOCK:
             if self._path not in _REGISTRY:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_core.lowlevel import ExecutionStatus
 from durable_testing.model.archive import Archive
-from durable_testing.model.config import DAY_MS, FunctionConfig, ServiceConfig
+from durable_testing.model.config import FunctionConfig, ServiceConfig
 from durable_testing.model.ids import seeded_ids
 from durable_testing.model.requests import ExecutionSummary
 from durable_testing.model.service import ServiceModel
@@ -38,6 +38,13 @@ _SELECT_SUMMARIES = select(
     ("arn", "name", "function_name", "version", "status", "started_at_ms", "ended_at_ms"),
     "TRUE ORDER BY started_at_ms, arn",
 )
+
+_SELECT_UNFINISHED = select(
+    "executions",
+    ("arn",),
+    "TRUE AND (ended_at_ms IS NULL OR invocation_id IS NOT NULL) ORDER BY started_at_ms, arn",
+)
+"""Something is still to come: the execution's end, or that of an invocation it cut short."""
 
 
 class FileArchive(Archive):
@@ -109,26 +116,18 @@ class FileArchive(Archive):
 
     def open_members(self, family: int) -> list[str]:
         """Return the executions of a family that are not finished, oldest first."""
-        rows = self.connection.execute(
-            "SELECT arn FROM executions WHERE family = ? AND ended_at_ms IS NULL"
-            " ORDER BY started_at_ms, arn",
-            (family,),
-        )
+        rows = self.connection.execute(_SELECT_UNFINISHED.replace("TRUE", "family = ?"), (family,))
         return [row[0] for row in rows]
 
     def unfinished(self) -> list[str]:
         """Return all executions that are not finished, oldest first."""
-        rows = self.connection.execute(
-            "SELECT arn FROM executions WHERE ended_at_ms IS NULL ORDER BY started_at_ms, arn"
-        )
+        rows = self.connection.execute(_SELECT_UNFINISHED)
         return [row[0] for row in rows]
 
     def expiries(self) -> list[tuple[int, str]]:
         """Return when the finished executions are to be forgotten, in order of that time."""
         rows = self.connection.execute(
-            "SELECT CASE status WHEN ? THEN ended_at_ms ELSE ended_at_ms + retention_days * ? END,"
-            " arn FROM executions WHERE ended_at_ms IS NOT NULL",
-            (ExecutionStatus.DELETING, DAY_MS),
+            "SELECT expires_at_ms, arn FROM executions WHERE expires_at_ms IS NOT NULL"
         )
         return sorted((due_ms, arn) for due_ms, arn in rows)
 

@@ -31,7 +31,7 @@ Row = tuple[Any, ...]
 IDENTITY_COLUMNS: Final = ("arn", "id", "name", "function_name")
 STATE_COLUMNS: Final = (
     "version", "mode", "tenant_id", "trace_header", "parent_arn", "parent_operation_id",
-    "status", "result", "error", "started_at_ms", "ended_at_ms", "retention_days",
+    "status", "result", "error", "started_at_ms", "ended_at_ms", "retention_days", "expires_at_ms",
     "billed_operations", "bytes_written", "last_stamp_ms", "reported_ms", "timeout_seconds",
     "timeout_at_ms", "timeout_left_ms", "pause_requested_ms", "pause_reason",
     "is_timeout_paused", "pause_token", "resume_token", "invocations", "invocation_id",
@@ -55,8 +55,7 @@ class ExecutionRows(NamedTuple):
     events: list[Row]
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+_dump: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _dump_error(error: ErrorObject | None) -> str | None:
@@ -82,7 +81,7 @@ def take_rows(execution: Execution, family: int) -> ExecutionRows:
     values[_ERROR_PLACE] = _dump_error(execution.error)
     operations = [_operation_row(execution, key, name) for name in execution.unsaved]
     events = [
-        (key, *event[:-1], _dump(event.details))
+        (key, *event[:-1], _dump(event.details) if event.details else "{}")
         for event in execution.events[execution.saved_events :]
     ]
     execution.unsaved.clear()

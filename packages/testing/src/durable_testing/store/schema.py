@@ -7,6 +7,8 @@ import dataclasses
 import json
 import os
 import sqlite3
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from durable_testing.store.errors import StoreError
@@ -19,7 +21,6 @@ from durable_testing.store.rows import (
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
-    from pathlib import Path
 
     from durable_testing.model.config import FunctionConfig
 
@@ -39,7 +40,7 @@ TABLES: Final = f"""
 CREATE TABLE functions (name TEXT PRIMARY KEY, config TEXT NOT NULL);
 CREATE TABLE executions ({_columns(EXECUTION_COLUMNS)}, PRIMARY KEY (key)) WITHOUT ROWID;
 CREATE UNIQUE INDEX execution_names ON executions (function_name, name);
-CREATE INDEX execution_families ON executions (family) WHERE ended_at_ms IS NULL;
+CREATE INDEX execution_families ON executions (family);
 CREATE TABLE operations ({_columns(OPERATION_COLUMNS)}, PRIMARY KEY (execution, sequence));
 CREATE INDEX operation_callbacks ON operations (callback_id) WHERE callback_id IS NOT NULL;
 CREATE TABLE events ({_columns(EVENT_COLUMNS)}, PRIMARY KEY (execution, id));
@@ -159,8 +160,11 @@ def _create(path: Path) -> None:
 
     A process killed in the middle leaves no half a database; of two that make it, one wins.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft: Path | None = None
     try:
+        descriptor, name = tempfile.mkstemp(".new", f"{path.name}.", path.parent)
+        os.close(descriptor)
+        draft = Path(name)
         with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(f"BEGIN; {TABLES} COMMIT;")
@@ -172,7 +176,8 @@ def _create(path: Path) -> None:
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"cannot create the database {path}: {error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        if draft is not None:
+            draft.unlink(missing_ok=True)
 
 
 def _sync_directory(path: Path) -> None:
