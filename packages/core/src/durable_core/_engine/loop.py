@@ -8,6 +8,7 @@ from asyncio import events
 from collections import deque
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Protocol
+from zlib import crc32
 
 from durable_core._engine.lineage import number_in_unordered
 from durable_core._engine.scope import CURRENT_SCOPE, Scope
@@ -20,14 +21,15 @@ _PRUNE_AT_LEAST = 64
 
 
 class WorkflowTask(asyncio.Task[Any]):
-    """A task with a number of its own, so that sets of tasks iterate alike on every replay."""
+    """A task whose hash is its lineage's, so that sets of tasks iterate alike on every replay."""
 
-    def __init__(self, number: int, coro: Any, **options: Any) -> None:
-        self._number = number
+    def __init__(self, lineage: str, coro: Any, **options: Any) -> None:
+        # Not hash(): that of a text differs from process to process.
+        self._hash = crc32(lineage.encode())
         super().__init__(coro, **options)
 
     def __hash__(self) -> int:
-        return self._number
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -97,7 +99,6 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._generators: list[AsyncGenerator[Any, Any]] = []
         self._is_closed = False
         self._is_turn_over = False
-        self._tasks_made = 0
 
     # Running
 
@@ -157,10 +158,11 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         context = copy_context() if context is None else context.copy()
         scope = context.get(CURRENT_SCOPE)
         if not isinstance(scope, Scope):
-            return self._spawn(coro, context, name, options)
+            return self._spawn(coro, context, "", name, options)
         number = number_in_unordered(scope)
-        context.run(CURRENT_SCOPE.set, scope.sub_task(number))
-        task = self._spawn(coro, context, name, options)
+        own = scope.sub_task(number)
+        context.run(CURRENT_SCOPE.set, own)
+        task = self._spawn(coro, context, own.prefix, name, options)
         if number is not None:
             # The tasks of one walk also start in the order that the caller gave.
             first_step = self._ready.pop()
@@ -174,15 +176,12 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Create the task of a context's body, in a scope of its own."""
         context = copy_context()
         context.run(CURRENT_SCOPE.set, scope)
-        return self._spawn(coro, context, name, {})
+        return self._spawn(coro, context, scope.prefix, name, {})
 
     def _spawn(
-        self, coro: Any, context: Context, name: str | None, options: dict[str, Any]
+        self, coro: Any, context: Context, lineage: str, name: str | None, options: dict[str, Any]
     ) -> asyncio.Task[Any]:
-        self._tasks_made += 1
-        task = WorkflowTask(
-            self._tasks_made, coro, loop=self, name=name, context=context, **options
-        )
+        task = WorkflowTask(lineage, coro, loop=self, name=name, context=context, **options)
         tasks = self._tasks
         tasks.append((task, context))
         if len(tasks) >= self._prune_at:

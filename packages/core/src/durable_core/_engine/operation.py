@@ -151,8 +151,9 @@ class ClaimedOperation(DurableFuture[T]):
         self.engine.deliver_if_next(self)
 
     def __hash__(self) -> int:
-        # Sets of handles iterate in the same order on every replay: `asyncio.wait` returns them.
-        return hash(self.operation_id)
+        # Sets of handles (`asyncio.wait` returns them) iterate alike on every replay. Not hash():
+        # that of a text differs from process to process.
+        return int(self.operation_id[:12], 16)
 
     def __eq__(self, other: object) -> bool:
         return self is other

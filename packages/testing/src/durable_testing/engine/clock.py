@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 START_MS: Final = 1_767_225_600_000
 """2026-01-01T00:00:00Z: where virtual time begins unless told otherwise."""
-PATIENCE_SECONDS: Final = 0.2
+PATIENCE_SECONDS: Final = 1.0
 _QUIET_ROUNDS: Final = 2
 """Turns of the loop with nothing else to run that count as idle."""
 _BLIND_ROUNDS: Final = 50
@@ -161,7 +161,9 @@ class VirtualClock:
         loop.call_soon(self._probe, loop)
 
     def _probe(self, loop: asyncio.AbstractEventLoop) -> None:
-        if loop is not self._loop:
+        if loop is not self._loop or not self._is_wanted():
+            # Left for another loop, or its timers are gone: nobody cares any more.
+            self._is_probing = self._is_probing and loop is not self._loop
             _probes[loop] -= 1
             return
         ready: Any = getattr(loop, "_ready", None)
