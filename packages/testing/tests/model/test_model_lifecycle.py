@@ -303,7 +303,36 @@ def test_what_does_not_fit_the_status_is_a_conflict(stage):
     assert_conflict(lambda: stage.model.resume(stage.arn, stage.now), stage)
 
 
+@pytest.mark.parametrize(("how", "status"), [("stop", "STOPPED"), ("wait", "TIMED_OUT")])
+def test_an_execution_that_is_to_be_paused_may_still_be_stopped_or_time_out(stage, how, status):
+    stage.run()
+    stage.model.pause(stage.arn, stage.now, is_timeout_paused=False)
+    assert stage.status == "PAUSING"
+    if how == "stop":
+        stage.model.stop(stage.arn, None, stage.now)
+    else:
+        stage.advance(DAY)
+    assert stage.status == status
+    assert "Invalid checkpoint token" in stage.refusal(wait())
+    stage.suspend()
+    assert "ExecutionPaused" not in stage.events()
+
+
 # Delete and retention
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED"])
+def test_whatever_is_closed_may_be_deleted(stage, status):
+    stage.run()
+    if status == "TIMED_OUT":
+        stage.advance(DAY + 1)
+    elif status == "STOPPED":
+        stage.model.stop(stage.arn, None, stage.now)
+    else:
+        stage.end({"Status": status})
+    assert stage.status == status
+    stage.model.delete(stage.arn, stage.now)
+    assert stage.status == "DELETING"
 
 
 def test_a_deleted_execution_is_seen_deleting_and_then_gone(stage):
