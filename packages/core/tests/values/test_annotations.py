@@ -4,7 +4,6 @@ import asyncio
 import functools
 import subprocess
 import sys
-import typing
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +30,7 @@ from typing_extensions import TypeAliasType, TypedDict
 
 from durable_core._values import serdes_types
 from durable_core._values.annotations import holds_class
-from durable_core._values.errors import SerDesError, ValidationError
+from durable_core._values.errors import SerDesError
 from durable_core._values.serdes import (
     DEFAULT_SERDES,
     JsonSerDes,
@@ -41,7 +40,6 @@ from durable_core._values.serdes import (
 )
 from durable_core.pydantic_serdes import PydanticSerDes, Unadapted
 
-NEW_YEAR = datetime.fromisoformat("2026-01-01")
 CHARGE = SerDesContext("1", "charge", None, "result")
 T = TypeVar("T")
 
@@ -70,9 +68,6 @@ class Row(TypedDict):
     id: int
     when: NotRequired[datetime]
     more: NotRequired[list[Row]]
-
-
-StdlibRow = typing.TypedDict("StdlibRow", {"id": int})  # noqa: UP013 - pydantic takes it from 3.12
 
 
 class OrderRow(TypedDict):
@@ -316,103 +311,6 @@ def test_a_default_of_the_users_own_is_kept():
     own = JsonSerDes()
     assert serdes_for_return(synchronous, own) is own
     assert serdes_for_return(unannotated, own) is own
-
-
-class TestParameters:
-    @pytest.mark.parametrize(
-        "fn",
-        counted(
-            *(Shop(), Shop.default, Shop.count, Shop().count),
-            *(forgetful(Shop.count), functools.partial(Shop.default)),
-        ),
-    )
-    def test_they_are_counted_as_a_caller_counts(self, fn):
-        serdes = serdes_for_parameter(fn, 0, DEFAULT_SERDES)
-        assert serdes.deserialize('{"order_id":"A"}') == Order("A")
-
-    def test_what_a_partial_holds_is_not_counted(self):
-        def fn(a: int, b: Order, c: Point): ...
-
-        held = functools.partial(fn, 1)
-        assert serdes_for_parameter(held, 0, DEFAULT_SERDES).deserialize(
-            '{"order_id":"A"}'
-        ) == Order("A")
-        assert serdes_for_parameter(held, 1, DEFAULT_SERDES).deserialize("[1,2]") == Point(1, 2)
-
-    @pytest.mark.parametrize(
-        "annotation", [None, Any, dict, dict[str, Any], list[int], str, T], ids=repr
-    )
-    def test_plain_json_is_not_validated(self, annotation):
-        def fn(event): ...
-
-        fn.__annotations__["event"] = annotation
-        assert serdes_for_parameter(fn, 0, DEFAULT_SERDES) is DEFAULT_SERDES
-
-    def test_a_parameter_that_is_not_there_is_not_validated(self):
-        def fn(*args: Order): ...
-
-        for callable_ in (fn, Order, len, asynchronous):
-            assert serdes_for_parameter(callable_, 3, DEFAULT_SERDES) is DEFAULT_SERDES
-
-    @pytest.mark.parametrize(
-        ("annotation", "text", "value"),
-        [
-            (Order, '{"order_id":"A","quantity":"2"}', Order("A", 2)),
-            (Row, '{"id":1,"when":"2026-01-01T00:00:00"}', {"id": 1, "when": NEW_YEAR}),
-            (dict[str, Decimal], '{"a":"1.10"}', {"a": Decimal("1.10")}),
-            (set[int], "[1,2,2]", {1, 2}),
-            (Order | None, "null", None),
-            (Order | None, "", None),
-            (set[int], '{"$py":"set","v":[1,2]}', {1, 2}),
-            (
-                dict[str, datetime],
-                '{"a":{"$py":"datetime","v":"2026-01-01"}}',
-                {"a": NEW_YEAR},
-            ),
-        ],
-        ids=repr,
-    )
-    def test_json_of_any_origin_is_validated_into_the_annotation(self, annotation, text, value):
-        def fn(event): ...
-
-        fn.__annotations__["event"] = annotation
-        assert serdes_for_parameter(fn, 0, DEFAULT_SERDES).deserialize(text) == value
-
-    def test_what_does_not_fit_is_said_place_by_place(self):
-        def fn(event: list[Order]): ...
-
-        serdes = serdes_for_parameter(fn, 0, DEFAULT_SERDES)
-        expected = (
-            r"^the input does not fit: the annotation is list.*Order.; at 0\.order_id: Field "
-            r"required; at 1.quantity: Input should be a valid integer.*; at 2: .*; and 1 more$"
-        )
-        text = '[{}, {"order_id":"A","quantity":"x"}, 5, 6]'
-        with pytest.raises(ValidationError, match=expected):
-            serdes.deserialize(text, SerDesContext(entity="input"))
-
-    def test_an_annotation_that_pydantic_cannot_take_lets_no_json_through(self):
-        def fn(event: Opaque | None): ...
-
-        serdes = serdes_for_parameter(fn, 0, DEFAULT_SERDES)
-        assert serdes.deserialize("null") is None
-        with pytest.raises(SerDesError, match=r"pydantic cannot take the annotation .*Opaque"):
-            serdes.deserialize("{}", CHARGE)
-
-    def test_a_typed_dict_is_read_as_json_where_pydantic_cannot_take_it(self):
-        def fn(event: StdlibRow): ...
-
-        assert serdes_for_parameter(fn, 0, DEFAULT_SERDES).deserialize('{"id":1}') == {"id": 1}
-
-    def test_no_input_does_not_fit_a_class(self):
-        for data in (None, "", "null"):
-            with pytest.raises(ValidationError, match=r"^the input does not fit: .*at the top"):
-                serdes_for_parameter(Shop(), 0, DEFAULT_SERDES).deserialize(
-                    data, SerDesContext(entity="input")
-                )
-
-    def test_what_is_no_json_is_a_serdes_error(self):
-        with pytest.raises(SerDesError, match="cannot be read back"):
-            serdes_for_parameter(Shop(), 0, DEFAULT_SERDES).deserialize("{")
 
 
 class TestWithoutPydantic:
