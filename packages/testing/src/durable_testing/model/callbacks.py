@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from durable_core.lowlevel import ErrorObject, Event, Operation, OperationStatus, next_status
 from durable_testing.model.errors import ErrorCode, ServiceError, invalid_parameter
 from durable_testing.model.settling import settle_operation
-from durable_testing.model.shapes import shape_error, too_long
+from durable_testing.model.shapes import check_error_text, check_text, shape_error, too_long
 from durable_testing.model.timers import fire
 from durable_testing.model.tokens import is_callback_id
 from durable_testing.model.validation import check_error_size
@@ -21,6 +21,8 @@ def succeed_callback(
     state: ServiceState, callback_id: str, result: str | bytes | None, now_ms: int
 ) -> None:
     """Answer a callback; an empty body is no result."""
+    if isinstance(result, str):
+        check_text("result", result)
     body = result.encode() if isinstance(result, str) else result or b""
     limit = state.config.max_callback_result_bytes
     if len(body) > limit:
@@ -40,6 +42,7 @@ def fail_callback(
 ) -> None:
     """Answer a callback with a failure; no error is an empty one."""
     error = error or ErrorObject()
+    check_error_text("error", error)
     size = check_error_size(state.config, error)
     execution, operation = _find(state, callback_id, now_ms)
     settle_operation(execution, operation, Event.FAIL, now_ms, error=error)

@@ -10,6 +10,7 @@ from durable_core.lowlevel import (
     InvocationStatus,
     error_from_wire,
 )
+from durable_testing.model.text import is_error, is_text
 
 INVALID_OUTPUT = "InvalidParameterValueException"
 """The error type of every execution that fails for its invocation's output."""
@@ -32,6 +33,9 @@ def read_envelope(output: Any) -> InvocationOutput | InvalidOutput:
         output = _from_json(output)
     if isinstance(output, InvalidOutput):
         return output
+    is_readable = output.result is None or is_text(output.result)
+    if not is_readable or (output.error is not None and not is_error(output.error)):
+        return InvalidOutput(_INVALID_STATUS)
     if output.status is InvocationStatus.FAILED and output.result:
         return InvalidOutput("Cannot provide a Result for FAILED status.")
     if output.status is InvocationStatus.SUCCEEDED and output.error is not None:
@@ -50,4 +54,6 @@ def _from_json(value: Any) -> InvocationOutput | InvalidOutput:
     if not isinstance(result, str | None) or not isinstance(error, Mapping | None):
         return InvalidOutput(_INVALID_STATUS)
     wire = cast("Mapping[str, Any] | None", error)
+    if wire is not None and not isinstance(wire.get("StackTrace"), list | tuple | None):
+        return InvalidOutput(_INVALID_STATUS)
     return InvocationOutput(_STATUSES[status], result, error_from_wire(wire))

@@ -17,6 +17,7 @@ from durable_testing.model.lifecycle import ExecutionTrigger
 from durable_testing.model.pages import first_page
 from durable_testing.model.pausing import come_to_rest
 from durable_testing.model.requests import Invocation
+from durable_testing.model.text import readable
 from durable_testing.model.timers import fire
 from durable_testing.model.tokens import rotate_token
 from durable_testing.model.validation import result_limit
@@ -94,6 +95,7 @@ def fail_invocation(
         return
     fire(state, execution, now_ms)
     is_void = execution.is_superseded or not execution.is_open
+    error = readable(error)
     stamp = execution.stamp(now_ms)
     execution.complete_invocation(stamp, error)
     state.mark(execution)

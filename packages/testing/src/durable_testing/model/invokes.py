@@ -20,6 +20,7 @@ from durable_testing.model.requests import StartMode, StartRequest
 from durable_testing.model.settling import settle_operation
 from durable_testing.model.starting import UNQUALIFIED, latest_version, open_execution
 from durable_testing.model.targets import parse_target
+from durable_testing.model.text import is_text, readable
 from durable_testing.model.timers import fire
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from durable_testing.model.execution import Execution
     from durable_testing.model.state import ServiceState
 
+_NOT_TEXT = ErrorObject("CHAINED_INVOKE response could not be decoded as UTF-8.")
 _OUTCOMES: dict[ExecutionStatus, Event] = {
     ExecutionStatus.SUCCEEDED: Event.COMPLETE,
     ExecutionStatus.FAILED: Event.FAIL,
@@ -87,7 +89,9 @@ def complete_invoke(
     if execution is None:
         return
     fire(state, execution, now_ms)
-    if error is None:
+    if error is not None:
+        error = readable(error)
+    else:
         result, error = _checked_output(state, result)
     trigger = Event.COMPLETE if error is None else Event.FAIL
     text = None if isinstance(result, bytes) else result
@@ -147,8 +151,9 @@ def _checked_output(
         try:
             output = output.decode()
         except UnicodeDecodeError:
-            message = "CHAINED_INVOKE response could not be decoded as UTF-8."
-            return None, ErrorObject(message)
+            return None, _NOT_TEXT
+    if output is not None and not is_text(output):
+        return None, _NOT_TEXT
     limit = state.config.max_invoke_bytes
     if output is not None and utf8_size(output) > limit:
         message = f"CHAINED_INVOKE output payload size must be less than or equal to {limit} bytes."

@@ -9,6 +9,7 @@ from durable_testing.model.closing import close
 from durable_testing.model.config import DAY_MS, MAX_EXECUTION_DAYS
 from durable_testing.model.history import EventType, carried
 from durable_testing.model.lifecycle import ExecutionTrigger, next_execution_status, refusal
+from durable_testing.model.shapes import check_error_text, check_text
 from durable_testing.model.timers import fire
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 STOPPED: Final = ErrorObject("Execution stopped by user request")
 """The error of an execution that was stopped without one."""
+MAX_REASON: Final = 1024
+"""Characters in the reason of a pause or its end (service 1.8)."""
 DELETION_MS: Final = 1000
 """How long a deleted execution is still seen as DELETING."""
 
@@ -25,6 +28,7 @@ def stop_execution(
     state: ServiceState, execution_arn: str, error: ErrorObject | None, now_ms: int
 ) -> int:
     """Stop an execution; one that is closed stays as it is. Returns when it closed."""
+    check_error_text("error", error)
     ended_at_ms = state.look(execution_arn).ended_at_ms
     if ended_at_ms is not None:
         return ended_at_ms
@@ -48,6 +52,7 @@ def pause_execution(
     is_timeout_paused: bool,
 ) -> None:
     """Ask for a pause; it is in force once no invocation holds the execution."""
+    check_text("reason", reason, MAX_REASON)
     execution = state.execution(execution_arn)
     fire(state, execution, now_ms)
     is_paused = execution.status in (ExecutionStatus.PAUSING, ExecutionStatus.PAUSED)
@@ -95,6 +100,7 @@ def resume_execution(
     client_token: str | None,
 ) -> None:
     """Take a pause back, and go on with what it held up."""
+    check_text("reason", reason, MAX_REASON)
     execution = state.execution(execution_arn)
     fire(state, execution, now_ms)
     is_running = execution.status is ExecutionStatus.RUNNING

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from durable_core import lowlevel
 from durable_testing.model.errors import ErrorCode, ServiceError
+from durable_testing.model.text import is_error, is_text
 from durable_testing.model.tokens import MAX_TOKEN_LENGTH, OPAQUE_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from durable_core.lowlevel import CheckpointRequest, OperationUpdate
+    from durable_core.lowlevel import CheckpointRequest, ErrorObject, OperationUpdate
 
 MAX_LENGTH: Final = 6_291_456
 """Longest payload of any kind (service 1.1)."""
@@ -51,6 +52,25 @@ def pattern_violation(path: str, value: str, pattern: re.Pattern[str]) -> Violat
 def too_long(path: str, limit: int) -> Violation:
     """Say that a sensitive value is too long."""
     return Violation(path, f"Member must have length less than or equal to {limit}")
+
+
+def no_text(path: str) -> Violation:
+    """Say that a sensitive value cannot be stored."""
+    return Violation(path, "Member must be valid UTF-8")
+
+
+def check_error_text(path: str, error: ErrorObject | None) -> None:
+    """Refuse an error that cannot be stored."""
+    if error is not None and not is_error(error):
+        raise shape_error(no_text(path))
+
+
+def check_text(path: str, text: str | None, limit: int | None = None) -> None:
+    """Refuse a text that cannot be stored, or has more characters than `limit`."""
+    if text is not None and not is_text(text):
+        raise shape_error(no_text(path))
+    if text is not None and limit is not None and len(text) > limit:
+        raise shape_error(too_long(path, limit))
 
 
 def out_of_range(path: str, value: int, low: int, high: int) -> Violation:
@@ -99,8 +119,7 @@ def _violations(update: OperationUpdate, number: int) -> Iterator[Violation]:
     ):
         if value is not None and not pattern.fullmatch(value):
             yield pattern_violation(f"{path}.{member}", value, pattern)
-    if update.payload is not None and len(update.payload) > MAX_LENGTH:
-        yield too_long(f"{path}.payload", MAX_LENGTH)
+    yield from _text_violations(update, path)
     longest = lowlevel.MAX_DELAY_SECONDS
     longest_callback = lowlevel.MAX_CALLBACK_TIMEOUT_SECONDS
     for member, seconds, low, high in (
@@ -116,3 +135,16 @@ def _violations(update: OperationUpdate, number: int) -> Iterator[Violation]:
     ):
         if seconds is not None and not low <= seconds <= high:
             yield out_of_range(f"{path}.{member}", seconds, low, high)
+
+
+def _text_violations(update: OperationUpdate, path: str) -> Iterator[Violation]:
+    payload, trace_header = update.payload, update.trace_header
+    if payload is not None:
+        if len(payload) > MAX_LENGTH:
+            yield too_long(f"{path}.payload", MAX_LENGTH)
+        if not is_text(payload):
+            yield no_text(f"{path}.payload")
+    if update.error is not None and not is_error(update.error):
+        yield no_text(f"{path}.error")
+    if trace_header is not None and not is_text(trace_header):
+        yield no_text(f"{path}.chainedInvokeOptions.xAmznTraceId")

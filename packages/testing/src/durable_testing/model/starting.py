@@ -16,7 +16,7 @@ from durable_testing.model.errors import ErrorCode, ServiceError, invalid_parame
 from durable_testing.model.execution import Execution
 from durable_testing.model.history import EventType, carried
 from durable_testing.model.requests import Started, StartMode, StartRequest
-from durable_testing.model.shapes import pattern_violation, shape_error
+from durable_testing.model.shapes import check_text, pattern_violation, shape_error
 from durable_testing.model.targets import parse_target
 
 if TYPE_CHECKING:
@@ -116,6 +116,9 @@ def latest_version(function: FunctionConfig) -> str:
 
 
 def _check_request(state: ServiceState, request: StartRequest, function: FunctionConfig) -> None:
+    check_text("payload", request.payload)
+    check_text("tenantId", request.tenant_id)
+    check_text("traceHeader", request.trace_header)
     if request.name is not None and not EXECUTION_NAME_PATTERN.fullmatch(request.name):
         raise shape_error(
             pattern_violation("durableExecutionName", request.name, EXECUTION_NAME_PATTERN)

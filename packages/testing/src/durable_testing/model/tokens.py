@@ -72,7 +72,7 @@ def read_marker(marker: str, kind: str, count: int) -> list[int]:
     Raises:
         ServiceError: InvalidParameterValue, it is not one of ours.
     """
-    parts = _decode(marker)
+    parts = _decode(marker[:MAX_TOKEN_LENGTH])
     numbers = [int(part) for part in parts[1:] if part.isdecimal()]
     if not parts or parts[0] != kind or len(numbers) != count or len(parts) != count + 1:
         raise invalid_parameter("Invalid Marker")
