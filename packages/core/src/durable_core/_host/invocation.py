@@ -17,6 +17,7 @@ from durable_core._engine.checkpoint import Batch
 from durable_core._engine.engine import Engine, Outcome
 from durable_core._engine.failures import error_object
 from durable_core._host.driver import Driver, Ending
+from durable_core._host.plugins import switched_on
 from durable_core._protocol.limits import RESULT_THRESHOLD_BYTES
 from durable_core._protocol.records import (
     CheckpointRequest,
@@ -69,7 +70,7 @@ async def drive(
         operations = await _load(invocation, service)
     except CheckpointError as error:
         return _refused(error)
-    made = tuple(make() for make in workflow.plugins)
+    made = tuple(make() for make in (*workflow.plugins, *switched_on()))
     return await _Invocation(
         workflow,
         invocation,
@@ -272,6 +273,7 @@ class _Invocation:
             execution.input_payload if execution is not None else None,
             engine.journal.records,
             self._input.updated_operation_ids,
+            self._environment.clock.now_ms,
         )
 
     def _outcome(

@@ -170,7 +170,7 @@ class Child(ClaimedOperation[T]):
 
     async def _run(self, context: Any) -> None:
         hooks = self.engine.observers.hooks
-        if not hooks.context_body or self.is_virtual:
+        if not hooks.context_body:
             await self._run_body(context)
             return
         seen = details(self, self.record, is_replayed=self.record is not None)

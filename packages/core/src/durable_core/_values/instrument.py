@@ -53,6 +53,8 @@ class InvocationDetails(NamedTuple):
     operations: Mapping[str, Any]
     """The journal's records by id, live: not a copy."""
     updated_operation_ids: frozenset[str]
+    now_ms: Callable[[], int]
+    """The host's clock, virtual where time is."""
 
 
 class SuspendedOperation(NamedTuple):
@@ -124,7 +126,10 @@ class Instrumentation:
     def context_body(
         self, operation: OperationDetails, /
     ) -> AbstractContextManager[Callable[[AttemptOutcome], None] | None] | None:
-        """Wrap the body of a child context, map item or branch, in its task."""
+        """Wrap the body of a child context, map item or branch, in its task.
+
+        A virtual context (`is_virtual`) has no record, and no other hook tells of it.
+        """
 
     def checkpoint(self, details: CheckpointDetails, /) -> AbstractContextManager[None] | None:
         """Wrap one checkpoint call."""
