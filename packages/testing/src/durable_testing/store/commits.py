@@ -48,10 +48,10 @@ def commit(connection: sqlite3.Connection, changes: Changes) -> None:
         for arn in changes.deleted:
             for sql in DELETIONS:
                 connection.execute(sql, (place_of(arn),))
-        for rows in changes.rows:
-            connection.execute(PUT_EXECUTION, rows.execution)
-            connection.executemany(PUT_OPERATION, rows.operations)
-            connection.executemany(APPEND_EVENT, rows.events)
+        rows = changes.rows
+        connection.executemany(PUT_EXECUTION, [each.execution for each in rows])
+        connection.executemany(PUT_OPERATION, [row for each in rows for row in each.operations])
+        connection.executemany(APPEND_EVENT, [row for each in rows for row in each.events])
         for statement in changes.statements:
             connection.execute(*statement)
         connection.execute("COMMIT")

@@ -40,11 +40,19 @@ STATE_COLUMNS: Final = (
 )  # fmt: skip
 EXECUTION_COLUMNS: Final = ("key", "family", *IDENTITY_COLUMNS, *STATE_COLUMNS)
 OPERATION_COLUMNS: Final = ("execution", "sequence", "touched", "extra", *Operation._fields)
+CHANGING_COLUMNS: Final = (
+    "touched", "extra", "status", "ended_at_ms", "result", "error", "attempt",
+    "next_attempt_at_ms", "replay_children",
+)  # fmt: skip
+"""Of an operation: the rest is as it was at its start."""
 EVENT_COLUMNS: Final = ("execution", *HistoryEvent._fields)
 
 _execution_values: Callable[[Execution], Row] = attrgetter(*IDENTITY_COLUMNS, *STATE_COLUMNS)
-_ERROR_PLACE: Final = (*IDENTITY_COLUMNS, *STATE_COLUMNS).index("error")
-_OPERATION_ERROR: Final = Operation._fields.index("error")
+_STATUS_PLACE, _MODE_PLACE, _ERROR_PLACE = map(
+    (*IDENTITY_COLUMNS, *STATE_COLUMNS).index, ("status", "mode", "error")
+)
+_OPERATION_ERROR: Final = Operation._fields.index("error") - 3
+"""After the id, the type and the status."""
 
 
 class ExecutionRows(NamedTuple):
@@ -78,10 +86,19 @@ def take_rows(execution: Execution, family: int) -> ExecutionRows:
     """
     key = place_of(execution.arn)
     values = list(_execution_values(execution))
+    # Plain strings: SQLite's driver takes an enum's member by a slow way round.
+    values[_STATUS_PLACE] = execution.status.value
+    values[_MODE_PLACE] = execution.mode.value
     values[_ERROR_PLACE] = _dump_error(execution.error)
     operations = [_operation_row(execution, key, name) for name in execution.unsaved]
     events = [
-        (key, *event[:-1], _dump(event.details) if event.details else "{}")
+        (
+            key,
+            event.id,
+            event.type.value,
+            *event[2:-1],
+            _dump(event.details) if event.details else "{}",
+        )
         for event in execution.events[execution.saved_events :]
     ]
     execution.unsaved.clear()
@@ -92,13 +109,16 @@ def take_rows(execution: Execution, family: int) -> ExecutionRows:
 def _operation_row(execution: Execution, key: int, operation_id: str) -> Row:
     operation = execution.records[operation_id]
     extra = execution.callbacks.get(operation_id) or execution.dispatches.get(operation_id)
-    values: list[Any] = list(operation)
+    operation_id, kind, status, *values = operation
     values[_OPERATION_ERROR] = _dump_error(operation.error)
     return (
         key,
         execution.sequence[operation_id],
         execution.touched[operation_id],
         None if extra is None else _dump(extra),
+        operation_id,
+        kind.value,
+        status.value,
         *values,
     )
 
@@ -149,11 +169,7 @@ def _restore_operation(execution: Execution, row: Row) -> None:
 
 
 def _operation_of(fields: Sequence[Any]) -> Operation:
-    operation = Operation._make(fields)
-    error = operation.error
-    return operation._replace(
-        type=OperationType(operation.type),
-        status=OperationStatus(operation.status),
-        error=_load_error(error) if isinstance(error, str) else error,
-        replay_children=bool(operation.replay_children),
-    )
+    operation_id, kind, status, *values = fields
+    values[_OPERATION_ERROR] = _load_error(values[_OPERATION_ERROR])
+    operation = Operation(operation_id, OperationType(kind), OperationStatus(status), *values)
+    return operation._replace(replay_children=bool(operation.replay_children))

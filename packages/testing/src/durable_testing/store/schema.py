@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from durable_testing.store.errors import StoreError
 from durable_testing.store.rows import (
+    CHANGING_COLUMNS,
     EVENT_COLUMNS,
     EXECUTION_COLUMNS,
     OPERATION_COLUMNS,
@@ -58,12 +59,16 @@ def _insert(verb: str, table: str, columns: tuple[str, ...]) -> str:
     return f"{verb} INTO {table} ({_columns(columns)}) VALUES ({marks})"
 
 
-PUT_EXECUTION: Final = (
-    _insert("INSERT", "executions", EXECUTION_COLUMNS)
-    + " ON CONFLICT (key) DO UPDATE SET "
-    + ", ".join(f'"{column}" = excluded."{column}"' for column in STATE_COLUMNS)
+def _put(table: str, columns: tuple[str, ...], key: str, changing: tuple[str, ...]) -> str:
+    """Return the statement that writes a row, and of one that is there what can change."""
+    changes = ", ".join(f'"{column}" = excluded."{column}"' for column in changing)
+    return f"{_insert('INSERT', table, columns)} ON CONFLICT ({key}) DO UPDATE SET {changes}"
+
+
+PUT_EXECUTION: Final = _put("executions", EXECUTION_COLUMNS, "key", STATE_COLUMNS)
+PUT_OPERATION: Final = _put(
+    "operations", OPERATION_COLUMNS, "execution, sequence", CHANGING_COLUMNS
 )
-PUT_OPERATION: Final = _insert("REPLACE", "operations", OPERATION_COLUMNS)
 APPEND_EVENT: Final = _insert("INSERT", "events", EVENT_COLUMNS)
 PUT_FUNCTION: Final = _insert("REPLACE", "functions", ("name", "config"))
 DELETIONS: Final = (
