@@ -82,6 +82,7 @@ class _Recorder:
 async def _execute(
     handlers: list[Any],
     event: Any,
+    *,
     functions: dict[str, Callable[..., Any]],
     answers: dict[str, Callable[[Any, str, int], Any]],
     hooks: EngineHooks,
@@ -165,11 +166,11 @@ def execute() -> Callable[..., Ran]:
             _execute(
                 list(handlers),
                 event,
-                functions or {},
-                dict(answers or {}),
-                hooks or Recording(),
-                config,
-                patience_seconds,
+                functions=functions or {},
+                answers=dict(answers or {}),
+                hooks=hooks or Recording(),
+                config=config,
+                patience_seconds=patience_seconds,
             )
         )
 

@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from durable_core import DurableContext
+if TYPE_CHECKING:
+    from durable_core import DurableContext
 
 
 async def one() -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from durable_core._host.file_serdes import FileSystemSerDes
-from durable_core._values.errors import SerDesError, ValidationError
+from durable_core._values.errors import CheckpointError, SerDesError, ValidationError
 from durable_core._values.serdes import (
     DEFAULT_SERDES,
     JsonSerDes,
@@ -135,9 +135,10 @@ def test_a_directory_that_cannot_be_written_is_an_error_that_says_why(tmp_path):
     occupied = tmp_path / "occupied"
     occupied.write_text("a file where a directory should be")
     with pytest.raises(
-        SerDesError, match=r"^the result of 'charge' could not be written to .*: .*"
-    ):
+        CheckpointError, match=r"^the result of 'charge' could not be written to .*: .*"
+    ) as raised:
         FileSystemSerDes(occupied, threshold_bytes=0).serialize(ROWS, CHARGE)
+    assert raised.value.is_retryable
 
 
 def test_a_file_that_cannot_be_read_is_an_error_that_says_why(tmp_path):
@@ -146,7 +147,9 @@ def test_a_file_that_cannot_be_read_is_an_error_that_says_why(tmp_path):
     (file,) = files_in(tmp_path)
     file.unlink()
     file.mkdir()
-    with pytest.raises(SerDesError, match=r"^the result of 'charge' could not be read from .*: .*"):
+    with pytest.raises(
+        CheckpointError, match=r"^the result of 'charge' could not be read from .*: .*"
+    ):
         serdes.deserialize(reference, CHARGE)
 
 
@@ -157,7 +160,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path):
     file.unlink()
     file.mkdir()
     (file / "in the way").touch()
-    with pytest.raises(SerDesError):
+    with pytest.raises(CheckpointError):
         serdes.serialize(ROWS)
     assert files_in(tmp_path) == [file / "in the way"]
 

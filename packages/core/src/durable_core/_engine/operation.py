@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from durable_core._engine.future import FAILED, PENDING, SUCCEEDED, DurableFuture, call_site
 from durable_core._protocol.records import OperationAction, OperationType, OperationUpdate
+from durable_core._values.errors import CheckpointError
 
 if TYPE_CHECKING:
     from durable_core._engine.future import CallSite
@@ -101,6 +102,8 @@ class ClaimedOperation(DurableFuture[T]):
         self.engine.observers.delivered(self, record)
         try:
             value = self.outcome(record)
+        except CheckpointError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the workflow gets it
             self.settle_error(error)
         else:

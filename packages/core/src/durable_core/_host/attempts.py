@@ -74,10 +74,17 @@ class Attempts:
         except (KeyboardInterrupt, SystemExit) as error:
             self._fatal(error)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the operation gets it
-            self._engine.attempt_raised(attempt, error)
+            self._ended(self._engine.attempt_raised, attempt, error)
         else:
-            self._engine.attempt_returned(attempt, value)
+            self._ended(self._engine.attempt_returned, attempt, value)
+
+    def _ended(self, tell: Callable[[Attempt, Any], None], attempt: Attempt, what: Any) -> None:
+        """Tell the engine; what goes wrong there ends the invocation."""
         self._running.pop(attempt, None)
+        try:
+            tell(attempt, what)
+        except Exception as error:  # noqa: BLE001 - a store of large payloads that is away, or a bug
+            self._fatal(error)
         self._wake()
 
     def _start_thread(self, attempt: Attempt) -> None:
@@ -101,22 +108,19 @@ class Attempts:
             self._fatal(error)
             return
         if error is not None:
-            self._engine.attempt_raised(attempt, error)
-            self._wake()
+            self._ended(self._engine.attempt_raised, attempt, error)
             return
         value, raised = done.result()
         if raised is not None:
-            self._engine.attempt_raised(attempt, raised)
+            self._ended(self._engine.attempt_raised, attempt, raised)
         elif inspect.iscoroutine(value):
             # A lambda around an async function: the thread only made the coroutine.
             if attempt.is_withdrawn:
                 value.close()
             else:
                 self._start_task(attempt, value)
-            return
         else:
-            self._engine.attempt_returned(attempt, value)
-        self._wake()
+            self._ended(self._engine.attempt_returned, attempt, value)
 
     def cancel(self, attempt: Attempt) -> None:
         """Stop it: a task is cancelled, a thread that runs is left to itself."""

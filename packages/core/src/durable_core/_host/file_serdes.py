@@ -9,7 +9,7 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from durable_core._values.errors import SerDesError, ValidationError
+from durable_core._values.errors import CheckpointError, SerDesError, ValidationError
 from durable_core._values.serdes import (
     DEFAULT_SERDES,
     NO_CONTEXT,
@@ -116,7 +116,9 @@ class FileSystemSerDes:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 _write_atomically(path, content)
         except OSError as error:
-            raise SerDesError(f"{context} could not be written to {path}: {error}") from error
+            # A full or unreachable disk may be there again: the invocation is tried once more.
+            message = f"{context} could not be written to {path}: {error}"
+            raise CheckpointError(message, is_retryable=True) from error
 
     def _fetched(self, data: str, context: SerDesContext) -> str:
         reference = _JSON.deserialize(data, context)
@@ -132,7 +134,8 @@ class FileSystemSerDes:
                 "execution needs the same directory, and the files as long as the history"
             ) from None
         except OSError as error:
-            raise SerDesError(f"{context} could not be read from {path}: {error}") from error
+            message = f"{context} could not be read from {path}: {error}"
+            raise CheckpointError(message, is_retryable=True) from error
         if sha256(content).hexdigest() != digest:
             raise SerDesError(
                 f"{context} is in the file {path}, which is not what was written: "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from durable_core._values.errors import SerDesError
+from durable_core._values.errors import CheckpointError, SerDesError
 from durable_core._values.generics import T
 
 ANNOTATE = "annotate the function's return type and install durable-core[pydantic], or pass serdes="
@@ -62,7 +62,7 @@ def encode_with(serdes: SerDes[Any], value: Any, context: SerDesContext) -> tupl
             return encode(value, context)
         data = serdes.serialize(value, context)
         return data, serdes.deserialize(data, context)
-    except SerDesError:
+    except (SerDesError, CheckpointError):
         raise
     except Exception as error:
         raise _foreign(serdes, "write", context, error) from error
@@ -72,7 +72,7 @@ def decode_with(serdes: SerDes[Any], data: str | None, context: SerDesContext) -
     """The recorded value; what the serdes raises becomes `SerDesError`."""
     try:
         return serdes.deserialize(data, context)
-    except SerDesError:
+    except (SerDesError, CheckpointError):
         raise
     except Exception as error:
         raise _foreign(serdes, "read", context, error) from error
