@@ -198,7 +198,7 @@ class Interpreter:
 
     async def do_time(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
         # The value differs between runs; that it is the same on each replay is what `stable` sees.
-        self.run_time(at, ctx.now().isoformat())
+        self.run_time(f"{ctx._body.operation_id}/{at}", at, ctx.now().isoformat())
 
     async def do_random(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
         return ctx.random.randrange(1000)
@@ -206,9 +206,9 @@ class Interpreter:
     async def do_turn(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
         await asyncio.sleep(0)
 
-    def run_time(self, at: str, value: str) -> None:
+    def run_time(self, body: str, at: str, value: str) -> None:
         times = self.run.__dict__.setdefault("times", {})
-        place = f"{at}/{sum(1 for note in NOTES.get() if note == f'+{at}')}"
+        place = f"{body}/{sum(1 for note in NOTES.get() if note == f'+{at}')}"
         if times.setdefault(place, value) != value:
             self.run.repeated.append(f"time at {place}: {times[place]} then {value}")
 
