@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         OperationNotFoundError,
         RecordedOperation,
         ReplayCheckError,
+        RunHandle,
         Script,
         ScriptError,
     )
@@ -35,6 +36,7 @@ _HOMES: Final = {
     "OperationNotFoundError": "durable_testing.runner",
     "RecordedOperation": "durable_testing.runner",
     "ReplayCheckError": "durable_testing.runner",
+    "RunHandle": "durable_testing.runner",
     "Script": "durable_testing.runner",
     "ScriptError": "durable_testing.runner",
     "VirtualClock": "durable_testing.engine",
@@ -52,6 +54,7 @@ __all__ = (
     "OperationNotFoundError",
     "RecordedOperation",
     "ReplayCheckError",
+    "RunHandle",
     "Script",
     "ScriptError",
     "VirtualClock",

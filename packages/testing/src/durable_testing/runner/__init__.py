@@ -8,6 +8,7 @@ from durable_testing.runner.errors import (
     ScriptError,
 )
 from durable_testing.runner.faults import Fault
+from durable_testing.runner.handle import RunHandle
 from durable_testing.runner.operations import RecordedOperation
 from durable_testing.runner.result import ExecutionResult
 from durable_testing.runner.runner import DurableTestRunner
@@ -26,6 +27,7 @@ __all__ = (
     "OperationNotFoundError",
     "RecordedOperation",
     "ReplayCheckError",
+    "RunHandle",
     "Script",
     "ScriptError",
 )

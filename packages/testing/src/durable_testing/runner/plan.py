@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from durable_testing.runner.callbacks import CallbackPlay, CallbackScript
 from durable_testing.runner.script import Play, Script
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from durable_core.lowlevel import Workflow
     from durable_testing.engine import LocalFunction, VirtualClock
     from durable_testing.runner.faults import Fault
+
+WORKFLOW: Final = "workflow"
+"""The function name of a workflow whose own name cannot be one, or is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,17 @@ class Plan:
     functions: dict[str, Script] = field(default_factory=dict[str, Script])
     others: dict[str, LocalFunction] = field(default_factory=dict[str, "LocalFunction"])
     """Functions with code of their own: durable ones, plain callables."""
+
+    @property
+    def function_name(self) -> str:
+        """The workflow's name as a function, unless another function has it."""
+        name = self.workflow.name
+        candidates = [name if name.isidentifier() else WORKFLOW, WORKFLOW]
+        candidates += (
+            f"{WORKFLOW}-{number}" for number in range(len(self.functions) + len(self.others))
+        )
+        taken = {*self.functions, *self.others}
+        return next(each for each in candidates if each not in taken)
 
 
 class Cast:

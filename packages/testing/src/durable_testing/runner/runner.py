@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from durable_core.lowlevel import workflow_of
 from durable_testing.engine import durable_function, is_durable, plain_function
 from durable_testing.runner.callbacks import CallbackScript
+from durable_testing.runner.handle import RunHandle
 from durable_testing.runner.plan import Options, Plan
 from durable_testing.runner.script import Script
 from durable_testing.runner.session import Session
@@ -142,6 +143,10 @@ class DurableTestRunner:
         finally:
             await session.close()
         return result
+
+    def start(self, event: Any = None, *, name: str | None = None) -> RunHandle:
+        """Return a run that the test takes forward step by step."""
+        return RunHandle(self._plan, event, name)
 
     def run_sync(self, event: Any = None, *, name: str | None = None) -> ExecutionResult:
         """Run the workflow to its end, on an event loop of its own.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from itertools import count
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from durable_core import DefaultSerDes, SerDesContext
 from durable_core.lowlevel import (
@@ -46,12 +46,9 @@ if TYPE_CHECKING:
         Substitute,
         Workflow,
     )
-    from durable_testing.engine import LocalFunction
+    from durable_testing.engine import InvocationEnd, LocalFunction
     from durable_testing.model import ExecutionDescription, Invocation
     from durable_testing.runner.plan import Plan
-
-WORKFLOW: Final = "workflow"
-"""The function name of a workflow whose own name cannot be one."""
 
 
 class Session(EngineHooks):
@@ -85,7 +82,7 @@ class Session(EngineHooks):
         options = self._options
         timeout, whole = options.timeout, options.execution_timeout
         main = durable_function(
-            self._plan.workflow.name if self._plan.workflow.name.isidentifier() else WORKFLOW,
+            self._plan.function_name,
             self._plan.workflow,
             timeout_seconds=None if timeout is None else timeout.total_seconds(),
             execution_timeout_seconds=MAX_EXECUTION_SECONDS
@@ -133,6 +130,11 @@ class Session(EngineHooks):
         else:
             watch.cuts.add(self.engine.model.operations(arn))
 
+    def ended(self, invocation: Invocation, end: InvocationEnd, /) -> None:
+        """End the run where the script does not fit."""
+        del invocation, end
+        self.check()
+
     def service(self, invocation: Invocation, service: DurableService, /) -> DurableService:
         """Watch and break the service."""
         arn = invocation.input.execution_arn
@@ -164,8 +166,10 @@ class Session(EngineHooks):
     def _check_function(self, update: OperationUpdate) -> None:
         """End the run when it calls a function that the test says nothing of."""
         name = parse_target(update.function_name or "").name
-        if self.engine.model.function(name) is None:
-            known = ", ".join(sorted(self.engine.functions)) or "none"
+        others = self.engine.functions.keys() - {self._main}
+        if name not in others:
+            # Not even the workflow itself: a name that happens to be the same would never end.
+            known = ", ".join(sorted(others)) or "none"
             self._unknown = ScriptError(
                 f"{update.name or 'an invoke'!r} calls the function {name!r}, of which the test "
                 f"says nothing: runner.function({name!r}, returns=…). Known: {known}"
@@ -215,6 +219,24 @@ class Session(EngineHooks):
             raise self._unknown
         if self.outside.failure is not None:
             raise self.outside.failure
+
+    async def check_engine(self) -> None:
+        """Raise what stopped the engine, or went wrong beside it, if anything did."""
+        try:
+            await self.engine.apply(lambda _model, _now_ms: None)
+        except EngineError as error:
+            raise (error.__cause__ or error) from None
+        self.check()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the execution has ended."""
+        return self.engine.describe(self.execution_arn).ended_at_ms is not None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether nothing but a timeout of the execution happens by itself."""
+        return self.engine.is_blocked and not self.outside.has_more
 
     def blocked(self) -> ExecutionBlockedError:
         """Return the error for an execution that cannot go on."""

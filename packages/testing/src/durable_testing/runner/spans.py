@@ -11,8 +11,8 @@ _UNITS: Final = (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
 
 
 def in_words(span: timedelta) -> str:
-    """Return whole seconds as `2 h 0 m 6 s`, `2 h`, `0 s`."""
-    left = int(span.total_seconds())
+    """Return a span to the nearest second as `2 h 0 m 6 s`, `2 h`, `0 s`."""
+    left = round(span.total_seconds())
     words: list[str] = []
     empty: list[str] = []
     for unit, size in _UNITS:
