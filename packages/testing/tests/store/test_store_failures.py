@@ -77,6 +77,19 @@ def test_an_error_in_a_call_closes_the_service(path, desk, run):
     run(play())
 
 
+def test_a_file_that_cannot_be_read_closes_the_service(path, desk, run):
+    async def play():
+        async with desk(path) as d:
+            await d.run()
+            d.service._archive.connection.close()
+            d.service._poll()  # which has nobody to tell
+            for call in (d.service.recover(), d.start("other")):
+                with pytest.raises(StoreError, match="cannot be used: Cannot operate on a closed"):
+                    await call
+
+    run(play())
+
+
 def test_an_effect_that_cannot_be_handed_out_closes_the_service(path, desk, run):
     async def play():
         problems = []

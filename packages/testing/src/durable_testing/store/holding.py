@@ -36,7 +36,7 @@ class HoldingArchive(FileArchive):
         now_ms: Callable[[], int],
     ) -> None:
         super().__init__(connection, config)
-        self._state: ServiceState | None = None
+        self._state: ServiceState
         self._locks = locks
         self._now_ms = now_ms
         self._families: dict[str, int] = {}
@@ -65,7 +65,7 @@ class HoldingArchive(FileArchive):
             ExecutionInUseError: Another live process holds its family.
         """
         found = self.family_of(execution_arn)
-        if found is None or self._state is None:
+        if found is None:
             return None
         family, name = found
         is_first = not self.holds(family)

@@ -149,9 +149,6 @@ class FileArchive(Archive):
     @contextlib.contextmanager
     def snapshot(self) -> Generator[sqlite3.Connection]:
         """Read several rows as of one moment."""
-        if self.connection.in_transaction:
-            yield self.connection
-            return
         self.connection.execute("BEGIN")
         try:
             yield self.connection

@@ -148,10 +148,9 @@ def store_errors(path: Path) -> Generator[None]:
         raise StoreError(f"the database {path} cannot be used: {error}") from error
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """Open an existing database in autocommit mode; any one thread may use it."""
-    mode = "ro" if read_only else "rw"
-    uri = f"{path.resolve().as_uri()}?mode={mode}"
+    uri = f"{path.resolve().as_uri()}?mode=rw"
     try:
         return sqlite3.connect(
             uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False

@@ -146,7 +146,7 @@ class SqliteService:
     async def recover(self) -> list[str]:
         """Go on with every unfinished execution that no other process holds; returns their ARNs."""
         taken: list[str] = []
-        for arn in self._archive.unfinished():
+        for arn in self._read(self._archive.unfinished):
             with contextlib.suppress(ExecutionInUseError):
                 await self.apply(lambda model, now_ms, arn=arn: model.hold(arn, now_ms))
                 taken.append(arn)
@@ -162,32 +162,49 @@ class SqliteService:
         """
         with contextlib.suppress(ExecutionInUseError):
             return await self.apply(request.apply)
-        arn = request.target
+        arn: str | None = request.target
         if request.kind.is_for_callback:
-            arn = self.model.find_callback(request.target) or arn
-        return await self._ask_holder(request, arn)
-
-    async def _ask_holder(self, request: OutsideRequest, execution_arn: str) -> int | None:
-        """Leave the request in the file, until the holder or its successor here answers it."""
-        found = self._archive.family_of(execution_arn)
-        if found is None:
+            arn = self._read(lambda: self.model.find_callback(request.target))
+        found = None if arn is None else self._read(lambda: self._archive.family_of(arn))
+        if arn is None or found is None:  # deleted in between
             return await self.apply(request.apply)
+        return await self._ask_holder(request, arn, found[0])
+
+    async def _ask_holder(self, request: OutsideRequest, arn: str, family: int) -> int | None:
+        """Leave the request in the file, until the holder or its successor here answers it."""
         request_id = self.model.state.new_id()
-        await self._write(leave_request(request_id, found[0], request))
+        await self._write(leave_request(request_id, family, request))
         try:
-            while (answer := self._archive.answer_to(request_id)) is None:
+            while (answer := self._read(lambda: self._archive.answer_to(request_id))) is None:
                 with contextlib.suppress(ExecutionInUseError):
-                    await self.apply(lambda model, now_ms: model.hold(execution_arn, now_ms))
-                self._serve()
+                    await self.apply(lambda model, now_ms: model.hold(arn, now_ms))
+                self._read(self._serve)
                 await asyncio.sleep(_ANSWER_SECONDS)
         finally:
             self._write(forget_request(request_id))
         return load_answer(answer)
 
     def _write(self, statement: Statement) -> asyncio.Future[None]:
-        """Make a row of its own durable."""
+        """Make a row of its own durable; not everybody waits for it."""
         self._queue.batch.statements.append(statement)
-        return self._run(lambda _model, _now_ms: None, unchanged)
+        written = self._run(lambda _model, _now_ms: None, unchanged)
+        written.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return written
+
+    def _read(self, look: Callable[[], R]) -> R:
+        """Look something up in the file.
+
+        Raises:
+            StoreError: It cannot be read, now or from now on.
+        """
+        if self._queue.failure is not None:
+            raise self._queue.failure
+        try:
+            with store_errors(self._path):
+                return look()
+        except StoreError as failure:
+            self._queue.fail(failure)
+            raise
 
     def _serve(self) -> None:
         """Do what other processes ask of the executions held here."""
@@ -208,8 +225,9 @@ class SqliteService:
     def _poll(self) -> None:
         self._poller = None
         if self._queue.failure is None and not self._archive.is_idle:
-            self._serve()
-            self._await_requests()
+            with contextlib.suppress(StoreError):  # the next call will say so
+                self._read(self._serve)
+                self._await_requests()
 
     def _await_requests(self) -> None:
         if self._poller is None:
