@@ -18,10 +18,11 @@ from durable_core._values.serdes import JsonSerDes, PassThroughSerDes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from typing import Unpack
 
     from durable_core._engine.future import DurableFuture
     from durable_core._values.durations import Duration
-    from durable_core._values.generics import S
+    from durable_core._values.generics import S, Ts
     from durable_core._values.retry import RetryStrategy
     from durable_core._values.serdes import SerDes
     from durable_core._values.wait_strategy import WaitStrategy
@@ -43,6 +44,29 @@ class OutsideMethods(ContextBase):
 
     # The outside
 
+    @overload
+    def invoke(
+        self,
+        name: str | None,
+        function: str,
+        payload: Any,
+        /,
+        *,
+        payload_serdes: SerDes[Any] | None = ...,
+        result_serdes: SerDes[Any] | None = ...,
+        tenant_id: str | None = ...,
+    ) -> DurableFuture[Any]: ...
+    @overload
+    def invoke(
+        self,
+        function: str,
+        payload: Any = ...,
+        /,
+        *,
+        payload_serdes: SerDes[Any] | None = ...,
+        result_serdes: SerDes[Any] | None = ...,
+        tenant_id: str | None = ...,
+    ) -> DurableFuture[Any]: ...
     def invoke(
         self,
         *args: Any,
@@ -112,9 +136,32 @@ class OutsideMethods(ContextBase):
             )
         )
 
+    @overload
     def wait_for_callback(
         self,
-        *args: Any,
+        name: str | None,
+        submitter: Callable[[str, Unpack[Ts]], Any],
+        /,
+        *args: *Ts,
+        timeout: Duration | None = ...,
+        heartbeat_timeout: Duration | None = ...,
+        retry_strategy: RetryStrategy | None = ...,
+        serdes: SerDes[Any] | None = ...,
+    ) -> DurableFuture[Any]: ...
+    @overload
+    def wait_for_callback(
+        self,
+        submitter: Callable[[str, Unpack[Ts]], Any],
+        /,
+        *args: *Ts,
+        timeout: Duration | None = ...,
+        heartbeat_timeout: Duration | None = ...,
+        retry_strategy: RetryStrategy | None = ...,
+        serdes: SerDes[Any] | None = ...,
+    ) -> DurableFuture[Any]: ...
+    def wait_for_callback(
+        self,
+        *args: Unpack[Ts],  # noqa: UP044  type checkers take no other spelling here
         timeout: Duration | None = None,
         heartbeat_timeout: Duration | None = None,
         retry_strategy: RetryStrategy | None = None,

@@ -96,6 +96,21 @@ class StepMethods(ContextBase):
 
     # Waits
 
+    @overload
+    def wait(self, duration: Duration, /) -> DurableFuture[None]: ...
+    @overload
+    def wait(self, name: str | None, duration: Duration, /) -> DurableFuture[None]: ...
+    @overload
+    def wait(
+        self,
+        name: str | None = ...,
+        /,
+        *,
+        days: float = ...,
+        hours: float = ...,
+        minutes: float = ...,
+        seconds: float = ...,
+    ) -> DurableFuture[None]: ...
     def wait(
         self,
         *args: Any,
