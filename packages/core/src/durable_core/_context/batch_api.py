@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic
 
 from durable_core._context.names import checked_name, name_of
@@ -13,22 +12,13 @@ from durable_core._protocol.records import OperationSubType
 from durable_core._values.completion import CompletionConfig
 from durable_core._values.errors import ValidationError
 from durable_core._values.generics import T
+from durable_core._values.nesting import NestingType
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from durable_core._engine.scope import ContextBody
     from durable_core._values.serdes import SerDes
-
-
-class NestingType(Enum):
-    """Whether each item has a context operation of its own."""
-
-    NESTED = "NESTED"
-    """One context operation an item: its own result, its own line in the history."""
-    FLAT = "FLAT"
-    """No operation for the item itself: its operations hang under the map or parallel. Cheaper; a
-    replay before the end of all runs an item that ended again, over its operations."""
 
 
 @dataclass(frozen=True, slots=True)

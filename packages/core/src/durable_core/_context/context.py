@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
-from durable_core._context.batch_api import (
-    MAP,
-    PARALLEL,
-    Branch,
-    NestingType,
-    branch_bodies,
-    item_bodies,
-    open_batch,
-    split_map,
-)
 from durable_core._context.names import split_function, split_value
 from durable_core._context.outside import OutsideMethods
 from durable_core._context.steps import StepMethods
 from durable_core._operations.child import Child
 from durable_core._operations.scopes import open_here
 from durable_core._operations.with_retry import RetriedGroup
+from durable_core._values.nesting import NestingType
 from durable_core._values.retry import create_retry_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from typing import Unpack
 
+    from durable_core._context.batch_api import Branch
     from durable_core._engine.future import DurableFuture
     from durable_core._values.batch import BatchResult
     from durable_core._values.completion import CompletionConfig
@@ -143,12 +135,15 @@ class DurableContext(StepMethods, OutsideMethods):
             serdes: Of the whole `BatchResult`.
             item_serdes: Of each item's result.
         """
-        name, items, fn = split_map(args)
-        return open_batch(
+        # Here and in `parallel`: a cold start does not wait for what its workflow never uses.
+        from durable_core._context import batch_api  # noqa: PLC0415
+
+        name, items, fn = batch_api.split_map(args)
+        return batch_api.open_batch(
             self._body,
             name,
-            item_bodies(items, fn, item_namer),
-            MAP,
+            batch_api.item_bodies(items, fn, item_namer),
+            batch_api.MAP,
             max_concurrency=max_concurrency,
             completion=completion,
             nesting=nesting,
@@ -194,12 +189,14 @@ class DurableContext(StepMethods, OutsideMethods):
 
         Options as with `map`.
         """
+        from durable_core._context import batch_api  # noqa: PLC0415
+
         name, branches = split_value("parallel", "branches", args)
-        return open_batch(
+        return batch_api.open_batch(
             self._body,
             name,
-            branch_bodies(branches),
-            PARALLEL,
+            batch_api.branch_bodies(branches),
+            batch_api.PARALLEL,
             max_concurrency=max_concurrency,
             completion=completion,
             nesting=nesting,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_core._context import determinism
-from durable_core._context.promises import Promises
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from durable_core._context.execution import ExecutionInfo
     from durable_core._context.logs import DurableLogger, LogSettings
+    from durable_core._context.promises import Promises
     from durable_core._engine.scope import ContextBody
     from durable_core._values.serdes import SerDes
 
@@ -45,6 +45,9 @@ class ContextBase:
     def promise(self) -> Promises:
         """Combinators: `all`, `all_settled`, `any`, `race`."""
         if self._promise is None:
+            # Late, as `map` does: few workflows combine.
+            from durable_core._context.promises import Promises  # noqa: PLC0415
+
             self._promise = Promises(self._body)
         return self._promise
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import os
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -43,7 +42,12 @@ class SystemClock:
 
 def new_token() -> str:
     """A client token that nobody else makes."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
+
+
+def unit_random() -> float:
+    """A number in [0, 1) that no process restored from the same snapshot draws as well."""
+    return int.from_bytes(os.urandom(7)) / 2**56
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,7 @@ class Environment:
     """
 
     clock: HostClock = field(default_factory=SystemClock)
-    random: Callable[[], float] = random.random
+    random: Callable[[], float] = unit_random
     new_token: Callable[[], str] = new_token
     threads: Executor | None = None
     max_threads: int = MAX_THREADS
