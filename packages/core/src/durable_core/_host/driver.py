@@ -81,7 +81,7 @@ class Driver:
         self._poll_at_ms: int | None = None
         self._start_timer: Timer | None = None
         self._deadline_timer: Timer | None = None
-        self._not_before_ms = 0
+        self._polled_at_ms = -1
         self._is_past_deadline = False
         self._token_base = environment.new_token()
         self._calls = 0
@@ -207,8 +207,8 @@ class Driver:
 
     def _arm_timers(self) -> None:
         due_ms = self._engine.next_due_ms()
-        if due_ms is not None:
-            due_ms = max(due_ms, self._not_before_ms)
+        if due_ms is not None and due_ms <= self._polled_at_ms:
+            due_ms = self._polled_at_ms + POLL_AGAIN_MS
         if due_ms != self._poll_at_ms:
             if self._poll_timer is not None:
                 self._poll_timer.cancel()
@@ -227,7 +227,7 @@ class Driver:
         if self._ended.done():
             return
         if self._in_flight is None:
-            self._not_before_ms = self._clock.now_ms() + POLL_AGAIN_MS
+            self._polled_at_ms = self._clock.now_ms()
             if self._send_safely(self._engine.queue.take()):
                 self.wake()
         # Else the call in flight reports it, or the next turn arms the timer again.
