@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from durable_core.lowlevel import ErrorObject
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Mapping
 
     from durable_core.lowlevel import HostClock
@@ -17,23 +19,23 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
+CUT_OFF: Final = ErrorObject("The invocation was cut off.", "Runtime.ExitError")
+
+
 class Flight:
-    """An invocation in flight, and why it was cut short."""
+    """An invocation in flight, run by the current task; `error` is why it was cut off."""
 
-    __slots__ = ("_task", "is_timed_out")
+    __slots__ = ("_task", "error")
 
-    def __init__(self, task: asyncio.Task[Any]) -> None:
-        self._task = task
-        self.is_timed_out = False
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self.error: ErrorObject | None = None
 
-    def cancel(self) -> None:
-        """Discard it: the execution was stopped, or the process "died"."""
-        self._task.cancel()
-
-    def time_out(self) -> None:
-        """Discard it: it took too long."""
-        self.is_timed_out = True
-        self._task.cancel()
+    def cut_off(self, error: ErrorObject = CUT_OFF) -> None:
+        """Discard it: its process "died", its execution was stopped, its time is over."""
+        if self._task is not None:
+            self.error = error
+            self._task.cancel()
 
 
 class InvocationHost(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from durable_core.lowlevel import Environment, ErrorObject, drive, error_type_name
@@ -49,44 +50,35 @@ async def run_invocation(engine: InvocationHost, effect: Invoke) -> None:
 async def _fly(
     engine: InvocationHost, function: LocalFunction, invocation: Invocation
 ) -> InvocationEnd:
+    """Run to its end, or until the engine closes: then the service keeps what it knows."""
     arn = invocation.input.execution_arn
     timeout_ms = None if function.timeout_seconds is None else int(function.timeout_seconds * 1000)
-    if function.remote is None:
-        task = asyncio.create_task(_drive(engine, function, invocation, timeout_ms))
-    else:
-        task = asyncio.create_task(_call_remote(function.remote, invocation))
-    flight = Flight(task)
+    flight = Flight()
     engine.take_off(arn, flight)
     timer = None
     if timeout_ms is not None:
-        timer = engine.clock.call_at(engine.clock.now_ms() + timeout_ms, flight.time_out)
+        error = timeout_error(invocation.invocation_id, timeout_ms / 1000)
+        timer = engine.clock.call_at(
+            engine.clock.now_ms() + timeout_ms, partial(flight.cut_off, error)
+        )
     try:
-        await asyncio.wait((task,))
+        if function.remote is None:
+            output = await _drive(engine, function, invocation, timeout_ms)
+        else:
+            output = await _call_remote(function.remote, invocation)
+    except asyncio.CancelledError:
+        if flight.error is None:
+            raise
+        return InvocationEnd(None, flight.error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  whatever it is, it ended the invocation
+        return InvocationEnd(None, error_object(error), error)
     finally:
-        # Cancelled only when the engine closes: the service keeps what it knows.
-        if not task.done():
-            task.cancel()
-            await asyncio.wait((task,))
         if timer is not None:
             timer.cancel()
         engine.land(arn)
-    return _end_of(task, flight, function.timeout_seconds, invocation)
-
-
-def _end_of(
-    task: asyncio.Task[Any],
-    flight: Flight,
-    timeout_seconds: float | None,
-    invocation: Invocation,
-) -> InvocationEnd:
-    if flight.is_timed_out and timeout_seconds is not None:
-        return InvocationEnd(None, timeout_error(invocation.invocation_id, timeout_seconds))
-    if task.cancelled():
-        return InvocationEnd(None, ErrorObject("The invocation was cut off.", "Runtime.ExitError"))
-    exception = task.exception()
-    if exception is None:
-        return InvocationEnd(task.result(), None)
-    return InvocationEnd(None, error_object(exception), exception)
+    return InvocationEnd(output, None)
 
 
 async def _drive(

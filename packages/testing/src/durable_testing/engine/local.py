@@ -166,7 +166,7 @@ class LocalEngine:
         """End the invocation in flight, if there is one, as if its process had died."""
         flight = self._flights.get(execution_arn)
         if flight is not None:
-            flight.cancel()
+            flight.cut_off()
 
     @property
     def is_blocked(self) -> bool:
@@ -209,7 +209,7 @@ class LocalEngine:
                 self._open.discard(effect.execution_arn)
                 flight = self._flights.get(effect.execution_arn)
                 if flight is not None and effect.status in _KILLED:
-                    flight.cancel()
+                    flight.cut_off()
                 self._announce()
             case ExecutionDeleted():
                 self._announce()
