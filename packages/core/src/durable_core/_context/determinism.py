@@ -9,10 +9,12 @@ from durable_core._protocol.wire import to_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from random import Random  # noqa: TC004 - named in annotations, made late
+    from random import Random  # noqa: TC004 - `__all__` exports it to type checkers only
     from uuid import UUID  # noqa: TC004
 
     from durable_core._engine.scope import ContextBody
+
+__all__ = ("UUID", "Random", "now", "seeded_random", "uuid4", "uuid7")
 
 
 def now(body: ContextBody) -> datetime:
