@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from durable_core.lowlevel import OperationStatus, to_datetime
+from durable_testing.runner.announcing import announce
 from durable_testing.runner.callbacks import NOW, Answer, callback_text, outside_error
 from durable_testing.runner.errors import OperationNotFoundError, ScriptError
 from durable_testing.runner.outside import call_for, plain_name
@@ -131,6 +132,7 @@ class RunHandle:
         session.clock.run()
         await session.finish()
         result = session.result()
+        announce(result)
         await session.check_replays(result)
         await session.close()
         return result

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from durable_core.lowlevel import workflow_of
 from durable_testing.engine import durable_function, is_durable, plain_function
+from durable_testing.runner.announcing import announce
 from durable_testing.runner.callbacks import CallbackScript
 from durable_testing.runner.handle import RunHandle
 from durable_testing.runner.plan import Options, Plan
@@ -139,6 +140,7 @@ class DurableTestRunner:
             await session.start(event, name)
             await session.finish()
             result = session.result()
+            announce(result)
             await session.check_replays(result)
         finally:
             await session.close()
