@@ -67,6 +67,23 @@ async def handler(event, context):
     assert process("run", f"{module}:handler").end()[:2] == (0, "1\n")
 
 
+def test_what_the_workflow_logs_is_shown_once(process, durable):
+    module = durable.module(
+        """
+from datetime import timedelta
+
+async def handler(event, context):
+    context.logger.info("before the wait")
+    await context.wait(timedelta(seconds=1))
+    context.logger.info("after the wait")
+"""
+    )
+    code, _, stderr = process("run", f"{module}:handler").end()
+    assert code == 0
+    assert stderr.count("INFO before the wait") == 1
+    assert stderr.count("INFO after the wait") == 1
+
+
 def test_a_thread_that_is_left_behind_does_not_keep_the_process(process, durable):
     module = durable.module(
         """

@@ -17,6 +17,7 @@ from durable_core.lowlevel import EXECUTION_NAME_PATTERN, ErrorObject, Execution
 from durable_testing.cli.ending import Census
 from durable_testing.cli.errors import UsageError
 from durable_testing.cli.inputs import read_json
+from durable_testing.cli.logs import show_logs
 from durable_testing.cli.options import DEFAULT_DB, DbOption
 from durable_testing.cli.session import RunRequest, run_to_end, say
 from durable_testing.cli.targets import load_function, load_workflow
@@ -59,6 +60,7 @@ def run(
     census = Census()
     with _only_the_result_on_stdout() as stdout:
         request = _request_of(target, given, name, db, function or [])
+        show_logs()
         resume = _resume_command(target, request, function or [])
         if name is None:
             say(f"the execution is called {request.name}; to go on with it: {resume}")
