@@ -343,7 +343,9 @@ def test_a_deleted_execution_is_seen_deleting_and_then_gone(stage):
     assert stage.status == "DELETING"
     assert_conflict(lambda: stage.model.delete(stage.arn, stage.now), stage)
     stage.effects()
+    assert stage.model.next_due_ms() == stage.now + 1000
     stage.advance(1.1)
+    assert stage.model.next_due_ms() is None
     assert stage.effects() == [ExecutionDeleted(stage.arn)]
     for call in (stage.model.get_execution, stage.model.get_history, stage.model.operations):
         with pytest.raises(ServiceError, match="Durable Execution does not exist") as caught:

@@ -217,3 +217,22 @@ def test_the_file_knows_the_functions_of_all_its_processes(path, desk, run):
             assert [f.name for f in model.functions()] == ["f", "child", "plain", "mine"]
 
     run(play())
+
+
+def test_two_processes_write_side_by_side(path, desk, run):
+    async def write(d, name):
+        arn = await d.start(name)
+        await d.begin(arn)
+        for number in range(30):
+            step = OperationUpdate(f"{number}", OperationType.STEP, OperationAction.SUCCEED)
+            await d.send(arn, step)
+        return arn
+
+    async def play():
+        async with desk(path) as first, desk(path) as second:
+            plays = [write(d, f"{n}-{id(d)}") for n in range(5) for d in (first, second)]
+            arns = await asyncio.gather(*plays)
+        with open_reader(path) as model:
+            assert {len(model.operations(arn)) for arn in arns} == {31}
+
+    run(play())

@@ -257,8 +257,9 @@ class ServiceModel:
 
     def next_due_ms(self) -> int | None:
         """When something will happen by itself; the end of a retention does not count."""
-        wakeup = self.state.next_wakeup()
-        return None if wakeup is None else wakeup[0]
+        wakeup, deletions = self.state.next_wakeup(), self.state.deletions
+        due = [] if wakeup is None else [wakeup[0]]
+        return min(due + [at_ms for at_ms, _ in deletions[:1]], default=None)
 
     def next_expiry_ms(self) -> int | None:
         """When the next closed execution is forgotten; `fire_due` does that too."""

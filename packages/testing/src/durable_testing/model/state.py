@@ -28,6 +28,7 @@ class ServiceState:
         "closed_children",
         "config",
         "deleted",
+        "deletions",
         "effects",
         "executions",
         "expiries",
@@ -51,6 +52,7 @@ class ServiceState:
         self.closed_children: list[Execution] = []
         self.wakeups: list[tuple[int, str]] = []
         self.expiries: list[tuple[int, str]] = []
+        self.deletions: list[tuple[int, str]] = []
 
     def execution(self, execution_arn: str) -> Execution:
         """Return an execution to change, or refuse as the service does."""
@@ -124,7 +126,8 @@ class ServiceState:
     def expire(self, execution: Execution, at_ms: int) -> None:
         """Let a closed execution be forgotten at that time."""
         execution.expires_at_ms = at_ms
-        heappush(self.expiries, (at_ms, execution.arn))
+        is_deleting = execution.status is Status.DELETING
+        heappush(self.deletions if is_deleting else self.expiries, (at_ms, execution.arn))
 
     def arm(self, execution: Execution, due_ms: int, operation_id: str = "") -> None:
         """Set a timer; it is void when its operation is no longer due at that time."""

@@ -45,17 +45,20 @@ def fire_everything(state: ServiceState, now_ms: int) -> None:
     """Let everything happen that is due by now."""
     while (wakeup := state.next_wakeup()) is not None and wakeup[0] <= now_ms:
         fire(state, wakeup[1], now_ms)
-    expiries = state.expiries
-    while expiries and expiries[0][0] <= now_ms:
-        _, arn = heappop(expiries)
-        execution = state.executions.get(arn)
-        if execution is not None:
-            state.remove(execution)
-            state.changed.pop(arn, None)
-        elif arn in state.deleted or not state.archive.may_discard(arn):
-            continue
-        state.deleted.append(arn)
-        state.effects.append(ExecutionDeleted(arn))
+    for ends in (state.deletions, state.expiries):
+        while ends and ends[0][0] <= now_ms:
+            _forget(state, heappop(ends)[1])
+
+
+def _forget(state: ServiceState, execution_arn: str) -> None:
+    execution = state.executions.get(execution_arn)
+    if execution is not None:
+        state.remove(execution)
+        state.changed.pop(execution_arn, None)
+    elif execution_arn in state.deleted or not state.archive.may_discard(execution_arn):
+        return
+    state.deleted.append(execution_arn)
+    state.effects.append(ExecutionDeleted(execution_arn))
 
 
 def _fire_operation(execution: Execution, operation: Operation, timer: Timer) -> None:

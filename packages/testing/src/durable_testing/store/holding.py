@@ -47,7 +47,8 @@ class HoldingArchive(FileArchive):
     def serve(self, state: ServiceState) -> None:
         """Hand executions to this machine, and the ends of retention that lie ahead."""
         self._state = state
-        state.expiries.extend(self.expiries())
+        state.expiries.extend(self.ends(are_deletions=False))
+        state.deletions.extend(self.ends(are_deletions=True))
 
     @property
     def is_idle(self) -> bool:

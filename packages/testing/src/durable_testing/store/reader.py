@@ -124,10 +124,12 @@ class FileArchive(Archive):
         rows = self.connection.execute(_SELECT_UNFINISHED)
         return [row[0] for row in rows]
 
-    def expiries(self) -> list[tuple[int, str]]:
+    def ends(self, *, are_deletions: bool) -> list[tuple[int, str]]:
         """Return when the finished executions are to be forgotten, in order of that time."""
         rows = self.connection.execute(
-            "SELECT expires_at_ms, arn FROM executions WHERE expires_at_ms IS NOT NULL"
+            "SELECT expires_at_ms, arn FROM executions"
+            " WHERE expires_at_ms IS NOT NULL AND (status = ?) = ?",
+            (ExecutionStatus.DELETING.value, are_deletions),
         )
         return sorted((due_ms, arn) for due_ms, arn in rows)
 
