@@ -29,7 +29,7 @@ def _described(record: Operation) -> str:
 
 def _differences(record: Operation, identity: Identity) -> str:
     pairs = (
-        ("type", record.type, identity.type),
+        ("type", record.type.value, identity.type.value),
         ("subtype", record.subtype, identity.subtype),
         ("name", record.name, identity.name),
         ("parent", record.parent_id, identity.parent_id),
