@@ -75,6 +75,8 @@ class RunningServer:
         return client
 
     def stop(self) -> None:
+        if not self._thread.is_alive():
+            return
         for client in self._clients:
             client.close()
         assert self._loop is not None

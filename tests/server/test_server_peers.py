@@ -252,6 +252,7 @@ def test_handlers_of_the_aws_python_sdk_run_unchanged(client, attach, peer_pytho
     assert_same(client, "python")
 
 
+@pytest.mark.timeout(1200)  # the runtime client is compiled once
 def test_handlers_of_the_aws_javascript_sdk_run_unchanged(
     client, attach, peer_node, peer_python, handlers
 ):
