@@ -367,3 +367,13 @@ def test_closing_waits_for_what_is_outstanding(path, desk, run):
         await d.service.close()
 
     run(play())
+
+
+def test_a_commit_is_on_the_disk_not_only_in_the_system(path, desk, run):
+    async def play():
+        async with desk(path) as d:
+            connection = d.service._queue._connection
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+    run(play())
