@@ -94,6 +94,8 @@ def operation_from_wire(wire: Wire) -> Operation:
     started = wire["StartTimestamp"]
     ended = get("EndTimestamp")
     error = detail("Error")
+    next_attempt = detail("NextAttemptTimestamp")
+    scheduled_end = detail("ScheduledEndTimestamp")
     return Operation(
         wire["Id"],
         _TYPES[kind],
@@ -108,8 +110,8 @@ def operation_from_wire(wire: Wire) -> Operation:
         detail("Result"),
         error if error is None else error_from_wire(error),
         detail("Attempt") or 0,
-        parse_timestamp(detail("NextAttemptTimestamp")),
-        parse_timestamp(detail("ScheduledEndTimestamp")),
+        None if next_attempt is None else parse_timestamp(next_attempt),
+        None if scheduled_end is None else parse_timestamp(scheduled_end),
         detail("CallbackId"),
         detail("ReplayChildren") is True,
         detail("InputPayload"),
@@ -199,12 +201,18 @@ def _callback_options(update: OperationUpdate) -> dict[str, Any]:
     return options
 
 
+_OPTIONS_FROM = OperationUpdate._fields.index("replay_children")
+_NO_OPTIONS = tuple(
+    OperationUpdate._field_defaults[field] for field in OperationUpdate._fields[_OPTIONS_FROM:]
+)
+
+
 def update_to_wire(update: OperationUpdate) -> dict[str, Any]:
     """Write an `OperationUpdate`; absent fields are left out."""
     wire: dict[str, Any] = {
         "Id": update.id,
-        "Type": update.type.value,
-        "Action": update.action.value,
+        "Type": update.type._value_,
+        "Action": update.action._value_,
     }
     if update.parent_id is not None:
         wire["ParentId"] = update.parent_id
@@ -216,7 +224,8 @@ def update_to_wire(update: OperationUpdate) -> dict[str, Any]:
         wire["Payload"] = update.payload
     if update.error is not None:
         wire["Error"] = error_to_wire(update.error)
-    _add_options(wire, update)
+    if update[_OPTIONS_FROM:] != _NO_OPTIONS:
+        _add_options(wire, update)
     return wire
 
 
