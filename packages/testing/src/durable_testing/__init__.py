@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from durable_testing.engine import VirtualClock
+    from durable_testing.replays import HistoryError, ReplayReport, replay
     from durable_testing.runner import (
         CallbackScript,
         DurableTestRunner,
@@ -32,14 +33,17 @@ _HOMES: Final = {
     "ExecutionResult": "durable_testing.runner",
     "Fault": "durable_testing.runner",
     "HistoryChangedError": "durable_testing.runner",
+    "HistoryError": "durable_testing.replays",
     "OpenedCallback": "durable_testing.runner",
     "OperationNotFoundError": "durable_testing.runner",
     "RecordedOperation": "durable_testing.runner",
     "ReplayCheckError": "durable_testing.runner",
+    "ReplayReport": "durable_testing.replays",
     "RunHandle": "durable_testing.runner",
     "Script": "durable_testing.runner",
     "ScriptError": "durable_testing.runner",
     "VirtualClock": "durable_testing.engine",
+    "replay": "durable_testing.replays",
 }
 
 __all__ = (
@@ -50,14 +54,17 @@ __all__ = (
     "ExecutionResult",
     "Fault",
     "HistoryChangedError",
+    "HistoryError",
     "OpenedCallback",
     "OperationNotFoundError",
     "RecordedOperation",
     "ReplayCheckError",
+    "ReplayReport",
     "RunHandle",
     "Script",
     "ScriptError",
     "VirtualClock",
+    "replay",
 )
 
 

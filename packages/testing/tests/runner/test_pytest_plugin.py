@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 Run = "Callable[..., str]"
 
+CONFIGURATION = """
+[tool.pytest]
+strict = true
+asyncio_default_fixture_loop_scope = "function"
+filterwarnings = ["error"]
+"""
 WORKFLOW = """
 import asyncio
 from datetime import timedelta
@@ -33,7 +38,7 @@ def run(tmp_path: Path) -> Run:
     def run(test: str, *options: str) -> str:
         (tmp_path / "test_it.py").write_text(WORKFLOW + test, encoding="utf-8")
         (tmp_path / "pyproject.toml").write_text(
-            '[tool.pytest]\nstrict = true\nasyncio_default_fixture_loop_scope = "function"\nfilterwarnings = ["error"]\n',
+            CONFIGURATION,
             encoding="utf-8",
         )
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *options]
@@ -92,7 +97,8 @@ from datetime import UTC, datetime
 real = datetime
 
 async def tell():
-    return [time.time(), datetime.now(UTC).isoformat(), datetime_module.datetime.now(UTC).isoformat(),
+    theirs = datetime_module.datetime.now(UTC)
+    return [time.time(), datetime.now(UTC).isoformat(), theirs.isoformat(),
             isinstance(real(2020, 1, 1), datetime)]
 
 async def telling(event, context):

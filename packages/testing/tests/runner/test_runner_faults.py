@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from durable_core import DurableContext, RetryDecision, StepSemantics
+from durable_core import DurableContext, RetryDecision, StepInterruptedError, StepSemantics
 from durable_testing import DurableTestRunner, Fault, VirtualClock
 
 
@@ -92,7 +92,7 @@ def test_an_at_most_once_step_is_not_run_again_after_a_crash() -> None:
                 semantics=StepSemantics.AT_MOST_ONCE_PER_RETRY,
                 retry_strategy=lambda error, attempt: RetryDecision.stop(),
             )
-        except Exception as error:
+        except StepInterruptedError as error:
             return type(error).__name__
         return "done"
 

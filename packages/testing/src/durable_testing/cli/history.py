@@ -21,7 +21,7 @@ def history(name: NameArgument, *, db: DbOption = DEFAULT_DB, as_json: JsonOptio
         records = {record.id: record for record in model.operations(arn)}
     if as_json:
         wires = [event_to_wire(event, include_data=True) for event in events]
-        typer.echo(json.dumps({"Events": wires}, indent=2))
+        typer.echo(json.dumps({"DurableExecutionArn": arn, "Events": wires}, indent=2))
         return
     zero_ms = events[0].at_ms
     for event in events:

@@ -28,6 +28,9 @@ SUBCOMMANDS: Final = (
     Subcommand("history", "Print the events of an execution.", "durable_testing.cli.history"),
     Subcommand("callback", "Answer a callback.", "durable_testing.cli.callback"),
     Subcommand("stop", "Stop an execution.", "durable_testing.cli.stop"),
+    Subcommand(
+        "replay", "Replay recorded histories against the code.", "durable_testing.cli.replay"
+    ),
     Subcommand("server", "Serve the API of AWS Lambda.", "durable_testing.cli.server"),
 )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         OperationUpdate,
         StatePage,
     )
-    from durable_testing.replay import CutLog
+    from durable_testing.replays import CutLog
     from durable_testing.runner.faults import FaultPlan
 
 

@@ -185,7 +185,8 @@ class ExecutionResult:
 
     def save_history(self, file: str | Path) -> None:
         """Write the events to a file that `replay` and `durable replay` read."""
-        text = json.dumps({"Events": self.history()}, indent=1, ensure_ascii=False)
+        document = {"DurableExecutionArn": self.execution_arn, "Events": self.history()}
+        text = json.dumps(document, indent=1, ensure_ascii=False)
         Path(file).write_text(f"{text}\n", encoding="utf-8")
 
     def signature(self) -> list[str]:

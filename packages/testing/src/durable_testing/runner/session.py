@@ -26,7 +26,7 @@ from durable_testing.engine import (
 from durable_testing.engine.functions import MAX_EXECUTION_SECONDS
 from durable_testing.model import ServiceConfig, seeded_ids
 from durable_testing.model.targets import parse_target
-from durable_testing.replay import CutLog
+from durable_testing.replays import CutLog
 from durable_testing.runner.blocked import blocked_message
 from durable_testing.runner.errors import ScriptError
 from durable_testing.runner.faults import FaultPlan, SimulatedCrashError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from durable_testing.replay.prefix import Divergence, replay_records
+from durable_testing.replays.prefix import Divergence, replay_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

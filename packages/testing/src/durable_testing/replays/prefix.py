@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
 
 _DIVERGED: Final = error_type_name(NonDeterministicExecutionError)
-_SILENT: Final = logging.getLogger("durable_testing.replay")
+_SILENT: Final = logging.getLogger("durable_testing.replays")
 _SILENT.disabled = True
 
 
