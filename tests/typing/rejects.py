@@ -55,6 +55,16 @@ async def wrong(context: DurableContext) -> None:
     context.parallel([one])  # expect error
     context.wait_for_condition(add_one, initial_state=0, wait_strategy=poll)  # expect error
     context.wait_for_condition(add_one, wait_strategy=poll)  # expect error
+    context.wait_for_callback("ask", fetch)  # expect error
+    context.wait_for_callback("ask", fetch, "two")  # expect error
+    context.wait_for_callback("ask", fetch, 2, timeout="1 h")  # expect error
+    context.create_callback("ask", timeout="1 h")  # expect error
+    context.create_callback(60)  # expect error
+    context.invoke("pay", 5, {})  # expect error
+    context.wait_until("tomorrow", 5)  # expect error
+    context.with_retry("group", one, "item")  # expect error
+    context.promise.all([1, 2])  # expect error
+    context.configure_logger(None)  # expect error
     create_retry_strategy(3)  # expect error
     create_retry_strategy(retryable_errors=ValueError)  # expect error
     CompletionConfig(min_successful="all")  # expect error
