@@ -6,8 +6,8 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from durable_core._values.instrument import OperationDetails
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from durable_core._host.service import HostClock, Timer
 
+_NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 MAX_THREADS = 32
 """Threads for plain step functions where the host gives no executor of its own."""
 
@@ -50,8 +51,7 @@ def unit_random() -> float:
     return int.from_bytes(os.urandom(7)) / 2**56
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(NamedTuple):
     """The world of one invocation.
 
     Attributes:
@@ -69,7 +69,7 @@ class Environment:
         substitute: Called before each attempt; what it raises ends the invocation.
     """
 
-    clock: HostClock = field(default_factory=SystemClock)
+    clock: HostClock = SystemClock()
     random: Callable[[], float] = unit_random
     new_token: Callable[[], str] = new_token
     threads: Executor | None = None
@@ -79,5 +79,5 @@ class Environment:
     invocation_id: str | None = None
     tenant_id: str | None = None
     deadline_ms: int | None = None
-    log_fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    log_fields: Mapping[str, Any] = _NO_FIELDS
     substitute: Substitute | None = None

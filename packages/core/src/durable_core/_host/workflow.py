@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from durable_core._values.errors import ValidationError
 from durable_core._values.instrument import Instrumentation
@@ -17,8 +16,7 @@ PluginFactory: TypeAlias = Callable[[], Instrumentation]
 """Makes the plugin of one invocation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Workflow:
+class Workflow(NamedTuple):
     """A durable function.
 
     Attributes:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from durable_core._values.backoff import (
     checked_attempts,
@@ -25,8 +24,7 @@ ErrorPattern: TypeAlias = type[BaseException] | str | re.Pattern[str]
 _FIVE_MINUTES: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class RetryDecision:
+class RetryDecision(NamedTuple):
     """What a retry strategy decides: `RetryDecision.retry(delay)` or `RetryDecision.stop()`."""
 
     nominal_seconds: float | None
