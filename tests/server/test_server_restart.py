@@ -15,7 +15,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from durable_testing.engine import durable_function
+from durable_core import InvokeError
+from durable_testing.engine import durable_function, plain_function
+from durable_testing.store.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +47,37 @@ def test_a_server_goes_on_where_the_one_before_stopped(start_server, tmp_path):
     client.send_durable_execution_callback_success(CallbackId=callback, Result=b"yes")
     assert client.invoke(**name)["Payload"].read() == b'"kept, yes"'
     assert CALLBACKS.empty()
+
+
+async def caller(event: dict[str, Any], context: Any) -> str:
+    try:
+        return await context.invoke("adder", [1])
+    except InvokeError as error:
+        return str(error)
+
+
+def test_a_function_a_database_knows_must_be_served_while_it_has_unfinished_executions(
+    start_server, tmp_path
+):
+    database = tmp_path / "server.db"
+    approving = durable_function("approval", approval, execution_timeout_seconds=900)
+    adding = plain_function("adder", sum)
+    first = start_server(functions=(approving, adding), database=database)
+    name = {"FunctionName": "approval:1", "DurableExecutionName": "a", "Payload": b"{}"}
+    arn = first.client().invoke(InvocationType="Event", **name)["DurableExecutionArn"]
+    CALLBACKS.get()
+    first.stop()
+
+    calling = durable_function("caller", caller, execution_timeout_seconds=900)
+    with pytest.raises(StoreError, match="unfinished executions of 'approval'"):
+        start_server(functions=(calling,), database=database)
+    second = start_server(functions=(approving,), database=database)
+    second.client().stop_durable_execution(DurableExecutionArn=arn)
+    second.stop()
+
+    client = start_server(functions=(calling,), database=database).client()
+    answer = client.invoke(FunctionName="caller:1", Payload=b"{}")["Payload"].read()
+    assert b"Nothing runs the function 'adder' on this server" in answer
 
 
 class ServerProcess:
@@ -138,8 +171,9 @@ def test_a_killed_server_loses_nothing_it_acknowledged(start_load):
             callbacks[name] = what
         else:
             assert (name, int(what)) not in acknowledged
-    for name, callback in callbacks.items():
+    for callback in callbacks.values():
         server.client.send_durable_execution_callback_success(CallbackId=callback)
+    for name in callbacks:
         answer = server.client.invoke(**load(int(name.partition("-")[2])))
         assert json.loads(answer["Payload"].read()) == sum(range(STEPS)), name
     server.kill()

@@ -14,6 +14,7 @@ from durable_testing.server.front import RUNTIME_PATH, FrontDoor
 from durable_testing.server.hosting import EngineAccess
 from durable_testing.server.ports import address_of, open_port, serve_ports
 from durable_testing.server.runtime_api import RuntimeApi
+from durable_testing.server.unserved import stand_in_for_unserved
 from durable_testing.server.workers import Workers
 from durable_testing.store.sqlite import SqliteService
 
@@ -96,6 +97,7 @@ async def serve(
             _store(options, stack),
         )
         await stack.enter_async_context(engine)
+        stand_in_for_unserved(engine)
         await _recover(engine)
 
         async def let_go() -> None:
