@@ -115,13 +115,32 @@ def test_a_callback_is_answered_while_another_process_waits_for_it(process, dura
     assert (code, stdout) == (0, '"yes"\n')
 
 
-def test_an_execution_that_another_process_runs_is_left_to_it(process, durable):
+def test_an_execution_that_another_process_runs_is_waited_for(process, durable):
+    module = durable.module(ASKS)
+    first = process("run", f"{module}:handler", "--name", "x")
+    callback_id = first.until("answer with").split()[-1]
+    second = process("run", f"{module}:handler", "--name", "x")
+    second.until("x is run by another process; waiting for it")
+    assert durable("callback", "succeed", callback_id, "yes").exit_code == 0
+    assert first.end()[:2] == second.end()[:2] == (0, '"yes"\n')
+
+
+def test_an_execution_whose_process_is_killed_is_taken_over_by_one_that_waits(process, durable):
+    module = durable.module(ASKS)
+    first = process("run", f"{module}:handler", "--name", "x")
+    callback_id = first.until("answer with").split()[-1]
+    second = process("run", f"{module}:handler", "--name", "x")
+    second.until("waiting for it")
+    first.child.kill()
+    second.until("going on with x")
+    assert durable("callback", "succeed", callback_id, "yes").exit_code == 0
+    assert second.end()[:2] == (0, '"yes"\n')
+
+
+def test_an_execution_is_stopped_while_another_process_runs_it(process, durable):
     module = durable.module(ASKS)
     waiting = process("run", f"{module}:handler", "--name", "x")
     waiting.until("answer with")
-    result = durable("run", f"{module}:handler", "--name", "x")
-    assert result.exit_code == 2
-    assert "x" in result.stderr
     assert durable("stop", "x").exit_code == 0
     code, stdout, stderr = waiting.end()
     assert (code, stdout) == (1, "")

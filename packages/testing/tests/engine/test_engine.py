@@ -70,6 +70,25 @@ def test_time_stands_still_while_a_step_runs_in_a_thread():
     assert first == second == clock.now_ms()
 
 
+@pytest.mark.parametrize("is_plain", [False, True])
+def test_time_stands_still_while_unrecorded_code_runs(is_plain):
+    async def handler(event, context):
+        async def read():
+            await asyncio.to_thread(int)
+            return "read"
+
+        def begin():
+            return read()
+
+        return await context.unrecorded(begin if is_plain else read)
+
+    clock = VirtualClock(patience_seconds=30)
+    before = clock.now_ms()
+    outcome, _ = run(outcome_of(handler, clock=clock))
+    assert outcome.result == '"read"'
+    assert clock.now_ms() == before
+
+
 def test_a_failing_handler_fails_the_execution_with_its_error():
     async def handler(event, context):
         raise ValueError("no such order")

@@ -27,8 +27,16 @@ if TYPE_CHECKING:
 
     from durable_testing.cli.watching import View
     from durable_testing.engine import EngineService, LocalFunction, OpenService
-    from durable_testing.model import Effect, ExecutionDescription, FunctionConfig, ServiceModel
+    from durable_testing.model import (
+        Effect,
+        ExecutionDescription,
+        FunctionConfig,
+        ServiceModel,
+        Started,
+    )
 
+TURN_SECONDS: Final = 0.2
+"""How often to look whether another process has let go of an execution."""
 LOCAL_CONFIG: Final = ServiceConfig(needs_qualifier=False)
 """On a laptop a function is called by its bare name."""
 
@@ -91,10 +99,7 @@ async def run_to_end(request: RunRequest) -> ExecutionDescription:
         if arn is not None and engine.describe(arn).ended_at_ms is not None:
             say(f"{request.name} is finished; this is its stored outcome")
             return engine.describe(arn)
-        try:
-            started = await engine.start(request.workflow.name, payload, name=request.name)
-        except (ServiceError, ExecutionInUseError) as error:
-            raise UsageError(str(error)) from None
+        started = await _start(engine, request, payload)
         seen = 0 if arn is None else len(engine.model.history(arn))
         arn = started.execution_arn
         if not started.is_new:
@@ -105,6 +110,21 @@ async def run_to_end(request: RunRequest) -> ExecutionDescription:
             outcome = await engine.outcome(arn)
             relay.view = None
         return outcome
+
+
+async def _start(engine: LocalEngine, request: RunRequest, payload: str | None) -> Started:
+    """Start or take up an execution, once no other process runs it any more."""
+    is_told = False
+    while True:
+        try:
+            return await engine.start(request.workflow.name, payload, name=request.name)
+        except ExecutionInUseError:
+            if not is_told:
+                say(f"{request.name} is run by another process; waiting for it")
+                is_told = True
+            await asyncio.sleep(TURN_SECONDS)
+        except ServiceError as error:
+            raise UsageError(str(error)) from None
 
 
 def sqlite_file(database: Path, stack: AsyncExitStack) -> OpenService:

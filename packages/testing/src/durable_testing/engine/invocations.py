@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from durable_core.lowlevel import Environment, ErrorObject, drive, error_type_name
 from durable_testing.engine.clock import VirtualClock
 from durable_testing.engine.functions import UnknownFunctionError
-from durable_testing.engine.holding import AttemptHold, HoldingExecutor, HoldingService
+from durable_testing.engine.holding import (
+    AttemptHold,
+    HoldingExecutor,
+    HoldingService,
+    UnrecordedHold,
+)
 from durable_testing.engine.hooks import InvocationEnd
 from durable_testing.engine.host import Flight
 from durable_testing.engine.remote import (
@@ -91,11 +96,12 @@ async def _drive(
         deadline_ms = clock.now_ms() + timeout_ms - margin_ms
     plugins: list[Instrumentation] = [*hooks.plugins(invocation)]
     service: DurableService = engine.service
-    threads = None
+    threads, substitute = None, hooks.substitute(invocation)
     if isinstance(clock, VirtualClock):
         plugins.append(AttemptHold(clock))
         threads = HoldingExecutor(clock, asyncio.get_running_loop())
         service = HoldingService(service, clock)
+        substitute = UnrecordedHold(clock, substitute)
     environment = Environment(
         clock=clock,
         random=engine.random,
@@ -104,7 +110,7 @@ async def _drive(
         invocation_id=invocation.invocation_id,
         tenant_id=invocation.tenant_id,
         deadline_ms=deadline_ms,
-        substitute=hooks.substitute(invocation),
+        substitute=substitute,
     )
     if function.workflow is None:
         raise LookupError(f"{function.name!r} is no workflow")
