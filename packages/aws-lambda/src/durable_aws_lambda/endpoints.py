@@ -43,9 +43,7 @@ PARTITIONS: tuple[Partition, ...] = (
 """botocore's `partitions.json`, the first match counts. All of them have FIPS and dual-stack."""
 
 _PORTS = {"http": 80, "https": 443}
-_URL = re.compile(
-    r"(https?)://(\[[0-9a-fA-F:.]+\]|[^/:?#@\[\]]+)(?::(\d+))?(/[^?#]*|)", re.IGNORECASE
-)
+_URL = r"(https?)://(\[[0-9a-fA-F:.]+\]|[^/:?#@\[\]]+)(?::(\d+))?(/[^?#]*|)"
 
 
 def region_of(environ: Mapping[str, str]) -> str:
@@ -74,7 +72,7 @@ def resolve_endpoint(region: str, environ: Mapping[str, str] | None = None) -> E
 
 def parse_endpoint(url: str) -> Endpoint:
     """Read an endpoint URL."""
-    parts = _URL.fullmatch(url)
+    parts = re.fullmatch(_URL, url, re.IGNORECASE)
     if parts is None:
         raise ValidationError(f"{url!r} is not an http(s) endpoint URL")
     scheme, host, port_text, path = parts.groups()

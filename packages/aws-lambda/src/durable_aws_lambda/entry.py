@@ -7,7 +7,6 @@ import time
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, overload
 
-from durable_aws_lambda.boto_client import BotoClient
 from durable_aws_lambda.client import LambdaClient
 from durable_aws_lambda.events import LambdaInvocation, read_context, read_event
 from durable_aws_lambda.host import Hosts, is_loop_running
@@ -122,6 +121,9 @@ class DurableHandler:
         if client is None:
             return LambdaClient()
         if hasattr(client, "checkpoint_durable_execution"):
+            # Late: a cold start that does not use it does not wait for it.
+            from durable_aws_lambda.boto_client import BotoClient  # noqa: PLC0415
+
             return BotoClient(client)
         return client
 
