@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from durable_testing.replays import HistoryError, ReplayReport, replay
     from durable_testing.runner import (
         CallbackScript,
+        CloudExecution,
+        CloudTestRunner,
         DurableTestRunner,
         ExecutionBlockedError,
         ExecutionFailedError,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "CallbackScript": "durable_testing.runner",
+    "CloudExecution": "durable_testing.runner",
+    "CloudTestRunner": "durable_testing.runner",
     "DurableTestRunner": "durable_testing.runner",
     "ExecutionBlockedError": "durable_testing.runner",
     "ExecutionFailedError": "durable_testing.runner",
@@ -48,6 +52,8 @@ _HOMES: Final = {
 
 __all__ = (
     "CallbackScript",
+    "CloudExecution",
+    "CloudTestRunner",
     "DurableTestRunner",
     "ExecutionBlockedError",
     "ExecutionFailedError",

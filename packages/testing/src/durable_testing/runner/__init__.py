@@ -1,6 +1,7 @@
 """Runs workflows in tests: virtual time, a scripted outside, and results to look at."""
 
 from durable_testing.runner.callbacks import CallbackScript, OpenedCallback
+from durable_testing.runner.cloud import CloudExecution, CloudTestRunner
 from durable_testing.runner.errors import (
     ExecutionFailedError,
     HistoryChangedError,
@@ -17,6 +18,8 @@ from durable_testing.runner.verdicts import ExecutionBlockedError, ReplayCheckEr
 
 __all__ = (
     "CallbackScript",
+    "CloudExecution",
+    "CloudTestRunner",
     "DurableTestRunner",
     "ExecutionBlockedError",
     "ExecutionFailedError",

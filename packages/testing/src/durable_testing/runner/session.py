@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from durable_core import DefaultSerDes, SerDesContext
 from durable_core.lowlevel import (
     decode_with,
-    encode_with,
-    serdes_for_parameter,
     serdes_for_return,
 )
 from durable_testing.engine import (
@@ -32,6 +29,7 @@ from durable_testing.runner.errors import ScriptError
 from durable_testing.runner.faults import FaultPlan, SimulatedCrashError
 from durable_testing.runner.gate import Gate, Watch
 from durable_testing.runner.outside import Outside
+from durable_testing.runner.payloads import event_text
 from durable_testing.runner.plan import Cast
 from durable_testing.runner.result import ExecutionResult, Recorded
 from durable_testing.runner.verdicts import ExecutionBlockedError, ReplayCheckError
@@ -180,16 +178,10 @@ class Session(EngineHooks):
 
     async def start(self, event: Any, name: str | None = None) -> None:
         """Start the execution."""
-        started = await self.engine.start(self._main, self._payload(event), name=name or "run")
+        started = await self.engine.start(
+            self._main, event_text(event, self._plan.workflow), name=name or "run"
+        )
         self.execution_arn = started.execution_arn
-
-    def _payload(self, event: Any) -> str | None:
-        try:
-            return json.dumps(event, allow_nan=False, separators=(",", ":"))
-        except (TypeError, ValueError):
-            workflow = self._plan.workflow
-            serdes = serdes_for_parameter(workflow.fn, 0, workflow.serdes or DefaultSerDes())
-            return encode_with(serdes, event, SerDesContext(entity="event"))[0]
 
     async def finish(self) -> None:
         """Run until the execution is closed.
