@@ -170,6 +170,7 @@ def client(start_server):
     client.runtime_paths = server.addresses.runtime_paths
     client.url = server.addresses.url
     clients.append(client)
+    attempts.clear()
     return client
 
 
@@ -276,3 +277,25 @@ def assert_same(client: Any, function: str) -> None:
         assert outcome(client, function, name) == outcome(client, "ours", name), name
         expected = shape(client, mine[name], NAMES)
         assert shape(client, theirs[name], NAMES) == expected, name
+
+
+def test_an_invocation_whose_process_dies_is_tried_again_in_another(
+    client, attach, peer_python, tmp_path
+):
+    for _ in range(2):
+        command = [peer_python, "-m", "awslambdaric"]
+        attach("python", command, "python_handlers.handler", client.runtime_apis["python"])
+    response = client.invoke(
+        FunctionName="python:1",
+        DurableExecutionName="dies_once-1",
+        Payload=json.dumps({"key": str(tmp_path / "marker")}),
+    )
+    assert response["Payload"].read() == b'"alive"'
+    events = client.get_durable_execution_history(
+        DurableExecutionArn=response["DurableExecutionArn"], IncludeExecutionData=True
+    )["Events"]
+    ends = [event["InvocationCompletedDetails"] for event in events if "RequestId" in str(event)]
+    assert [end.get("Error", {}).get("Payload", {}).get("ErrorType") for end in ends] == [
+        "Runtime.ExitError",
+        None,
+    ]

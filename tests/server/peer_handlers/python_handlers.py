@@ -3,6 +3,10 @@
 One process runs them all: the execution's name says which, as `CASE-…`.
 """
 
+import os
+import pathlib
+import signal
+
 import boto3
 from aws_durable_execution_sdk_python import durable_execution
 from aws_durable_execution_sdk_python.config import (
@@ -152,6 +156,17 @@ def nested(event, context):
         return inner.run_in_child_context(innermost, name="inner")
 
     return context.run_in_child_context(outer, name="outer")
+
+
+def dies_once(event, context):
+    marker = pathlib.Path(event["key"])
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return context.step(lambda _: "alive", name="first")
+
+
+CASES["dies_once"] = durable_execution(dies_once)
 
 
 def handler(event, lambda_context):
