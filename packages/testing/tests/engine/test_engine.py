@@ -358,6 +358,43 @@ def test_a_failing_hook_fails_the_engine():
         run(outcome_of(handler, hooks=Bad()))
 
 
+def test_on_a_real_clock_a_long_wait_is_looked_after_every_few_seconds():
+    class WallClock:
+        """A clock whose timers the test fires."""
+
+        def __init__(self):
+            self.time_ms, self.timers = 0, []
+
+        def now_ms(self):
+            return self.time_ms
+
+        def call_at(self, when_ms, callback):
+            self.timers.append((when_ms, callback))
+            return asyncio.get_running_loop().call_soon(int)
+
+    async def handler(event, context):
+        await context.wait(hours=1)
+        return "rested"
+
+    async def main():
+        clock = WallClock()
+        engine = LocalEngine([durable_function("main", handler)], in_memory(), clock=clock)
+        async with engine:
+            arn = (await engine.start("main")).execution_arn
+            await engine.quiet()
+            when_ms, look = clock.timers[-1]
+            assert when_ms <= 10_000
+            clock.time_ms = when_ms
+            look()
+            when_ms, look = clock.timers[-1]
+            assert 10_000 < when_ms <= 20_000
+            clock.time_ms = 3_700_000  # the machine has slept
+            look()
+            return await engine.outcome(arn)
+
+    assert run(main()).result == '"rested"'
+
+
 def test_a_closed_engine_refuses_further_work():
     async def handler(event, context):
         await context.wait("day", 86_400)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import random as random_module
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import uuid4
 
 from durable_core.lowlevel import ExecutionStatus, SystemClock
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_KILLED = (ExecutionStatus.STOPPED, ExecutionStatus.TIMED_OUT)
+LOOK_MS: Final = 10_000
+"""How long a timer of the loop may be: it does not run while the machine sleeps, the clock does."""
+_KILLED: Final = (ExecutionStatus.STOPPED, ExecutionStatus.TIMED_OUT)
 
 
 class EngineError(Exception):
@@ -241,9 +243,22 @@ class LocalEngine:
         if self._timer is not None:
             self._timer.cancel()
         self._due_ms = due_ms
-        self._timer = None if due_ms is None else self.clock.call_at(due_ms, self._fire_due)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Wait for what is due; on a real clock never long without looking at it."""
+        if self._due_ms is None:
+            self._timer = None
+            return
+        when_ms = self._due_ms
+        if not isinstance(self.clock, VirtualClock):
+            when_ms = min(when_ms, self.clock.now_ms() + LOOK_MS)
+        self._timer = self.clock.call_at(when_ms, self._fire_due)
 
     def _fire_due(self) -> None:
+        if self._due_ms is not None and self.clock.now_ms() < self._due_ms:
+            self._set_timer()
+            return
         self._timer = self._due_ms = None
         if not self.is_closed:
             self._spawn(self.apply(lambda model, now_ms: model.fire_due(now_ms)))
