@@ -250,7 +250,7 @@ def test_handlers_of_the_aws_python_sdk_run_unchanged(client, attach, peer_pytho
     # One by a path of the main port, the other by a port of its own.
     attach("python", command, "python_handlers.handler", client.runtime_paths["python"])
     attach("adder", command, "python_handlers.adder", client.runtime_apis["adder"])
-    assert_same(client, "python")
+    assert_same(client, "python", has_our_ids=True)
 
 
 @pytest.mark.timeout(1200)  # the runtime client is compiled once
@@ -270,13 +270,25 @@ def test_handlers_of_the_aws_javascript_sdk_run_unchanged(
     assert_same(client, "javascript")
 
 
-def assert_same(client: Any, function: str) -> None:
+def operation_ids(client: Any, arn: str) -> set[str]:
+    events = client.get_durable_execution_history(DurableExecutionArn=arn)["Events"]
+    return {
+        event["Id"]
+        for event in events
+        if "Id" in event and not event["EventType"].startswith("Execution")
+    }
+
+
+def assert_same(client: Any, function: str, *, has_our_ids: bool = False) -> None:
     theirs = {name: start(client, function, name) for name in CASES}
     mine = {name: start(client, "ours", name) for name in CASES}
     for name in CASES:
         assert outcome(client, function, name) == outcome(client, "ours", name), name
         expected = shape(client, mine[name], NAMES)
         assert shape(client, theirs[name], NAMES) == expected, name
+        if has_our_ids:
+            expected_ids = operation_ids(client, mine[name])
+            assert operation_ids(client, theirs[name]) == expected_ids, name
 
 
 def test_an_invocation_whose_process_dies_is_tried_again_in_another(
