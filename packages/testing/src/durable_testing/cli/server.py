@@ -113,7 +113,7 @@ def server(  # noqa: PLR0917  one parameter an option
             )
         ),
     )
-    _check_names(options)
+    _check_names(options, plain or ())
     try:
         asyncio.run(_serve(options))
     except (OSError, StoreError) as error:
@@ -152,9 +152,12 @@ def _remote_configs(
         yield config, int(port or "0")
 
 
-def _check_names(options: ServerOptions) -> None:
-    names = [function.name for function in options.functions]
-    names += [function.config.name for function in options.remote_functions]
+def _check_names(options: ServerOptions, plain: Iterable[str]) -> None:
+    remote_names = [function.config.name for function in options.remote_functions]
+    names = [function.name for function in options.functions] + remote_names
+    for name in plain:
+        if name not in remote_names:
+            raise UsageError(f"--plain {name}: there is no such --runtime-api")
     if not names:
         raise UsageError("there is nothing to serve: add --function or --runtime-api")
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -32,9 +32,9 @@ def open_port(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
-    except OSError:
+    except OSError as error:
         listening.close()
-        raise
+        raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from None
     listening.setblocking(False)
     return listening
 
