@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -101,7 +103,8 @@ class _Peer(asyncio.Protocol):
 class ScriptedServer:
     """Answers with the replies in `script`, then what `acknowledge` makes, or `default`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.script: deque[Reply] = deque()
         self.default = Reply(200, {"CheckpointToken": "dA==", "NewExecutionState": {}})
         self.acknowledge: Any = None
@@ -116,7 +119,7 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
 
     def next_reply(self, received: Received) -> Reply:
         if self.script:
@@ -153,7 +156,9 @@ class ScriptedServer:
 
     def _run(self) -> None:
         async def listen() -> None:
-            self._server = await self.loop.create_server(lambda: _Peer(self), "127.0.0.1", 0)
+            self._server = await self.loop.create_server(
+                lambda: _Peer(self), "127.0.0.1", 0, ssl=self._tls
+            )
             self.port = self._server.sockets[0].getsockname()[1]
             self._started.set()
 
@@ -164,6 +169,21 @@ class ScriptedServer:
 @pytest.fixture
 def server():
     scripted = ScriptedServer()
+    yield scripted
+    scripted.stop()
+
+
+@pytest.fixture
+def certificate() -> str:
+    """A self-signed certificate for 127.0.0.1 and its key: for these tests and nothing else."""
+    return str(Path(__file__).with_name("loopback.pem"))
+
+
+@pytest.fixture
+def tls_server(certificate: str):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    scripted = ScriptedServer(tls)
     yield scripted
     scripted.stop()
 

@@ -446,3 +446,83 @@ def test_a_missing_region_is_said_at_the_first_call_not_at_import(monkeypatch, w
     client.close()
     with pytest.raises(ValueError, match="set AWS_REGION"):
         checkpoint(client)
+
+
+# --- TLS
+
+
+def test_https_is_spoken_with_the_certificates_of_aws_ca_bundle(  # noqa: PLR0917
+    lambda_environment, tls_server, certificate, replies, monkeypatch, world
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", tls_server.url)
+    monkeypatch.setenv("AWS_CA_BUNDLE", certificate)
+    tls_server.script += [answer(replies), answer(replies)]
+    client = LambdaClient(surroundings=world)
+    run(client, *[lambda: client.checkpoint(REQUEST)] * 2)
+    assert [request.connection for request in tls_server.requests] == [1, 1]
+
+
+def test_a_certificate_nobody_vouches_for_is_refused(
+    lambda_environment, tls_server, monkeypatch, world
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", tls_server.url)
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    with pytest.raises(CheckpointError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+        checkpoint(LambdaClient(surroundings=world))
+    assert caught.value.is_retryable
+    assert tls_server.requests == []
+
+
+# --- what happens rarely
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\nnot JSON"],
+)
+def test_what_is_no_answer_is_asked_for_again(lean, server, replies, world, reply):
+    server.script += [replies.Reply(raw=reply, ends=True), answer(replies)]
+    assert checkpoint(lean).checkpoint_token == NEXT_TOKEN
+    assert len(server.requests) == 2
+
+
+def test_an_answer_of_unknown_length_ends_with_the_connection(lean, server, replies):
+    raw = b'HTTP/1.1 200 OK\r\n\r\n{"NewExecutionState":{}}'
+    server.script.append(replies.Reply(raw=raw, ends=True))
+    assert checkpoint(lean) == (None, (), None)
+
+
+def test_a_server_error_without_a_body_has_its_status_for_a_name(lean, server, replies, world):
+    server.default = replies.Reply(503, b"<html>")
+    with pytest.raises(CheckpointError, match="HTTP503"):
+        checkpoint(lean)
+
+
+def test_a_state_page_without_operations_is_no_page(client, server, replies):
+    server.default = replies.Reply(200, {"Nothing": "here"})
+    with pytest.raises(CheckpointError, match="not a state page"):
+        load_page(client)
+
+
+def test_one_connection_takes_one_request_at_a_time(lean, server, replies):
+    async def main():
+        await lean.checkpoint(REQUEST)
+        (connection,) = lean._warm.pool._idle
+        connection._answer = asyncio.get_running_loop().create_future()
+        with pytest.raises(ConnectionError, match="not free"):
+            await connection.request(b"", 1.0)
+        connection._answer.cancel()
+        connection._answer = None
+        lean.close()
+
+    asyncio.run(main())
+
+
+def test_missing_credentials_are_raised_as_they_are(lambda_environment, world):
+    class Nobody:
+        async def current(self):
+            raise CheckpointError("no AWS credentials", code="NoCredentials", is_retryable=True)
+
+    with pytest.raises(CheckpointError, match=r"^no AWS credentials$"):
+        checkpoint(LambdaClient(credentials=Nobody(), surroundings=world))
+    assert world.slept == []
