@@ -100,6 +100,24 @@ async def step_too_large(context: DurableContext) -> Any:
 
 
 @case
+async def step_fails_at_length(context: DurableContext) -> Any:
+    def shout() -> None:
+        raise CardDeclinedError("ü" * 400_000)
+
+    return await context.step("shout", shout, retry_strategy=NEVER)
+
+
+@case
+async def name_too_long(context: DurableContext) -> Any:
+    return await context.step("n" * 257, value)
+
+
+@case
+async def invoke_too_large(context: DurableContext) -> Any:
+    return await context.invoke("echo", "echo", "x" * 1_100_000)
+
+
+@case
 async def step_at_most_once(context: DurableContext) -> Any:
     return await context.step("once", value, semantics=StepSemantics.AT_MOST_ONCE_PER_RETRY)
 
