@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from durable_core._engine.observers import details
 from durable_core._engine.operation import ClaimedOperation
@@ -14,11 +14,15 @@ from durable_core._values.instrument import AttemptOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
 
     from durable_core._engine.attempt import Attempt
     from durable_core._engine.engine import Engine
     from durable_core._host.environment import Environment
     from durable_core._values.instrument import OperationDetails
+
+    Made: TypeAlias = Future[tuple[Any, BaseException | None]]
+    """What a plain function returned, or raised."""
 
 
 class Attempts:
@@ -90,18 +94,20 @@ class Attempts:
     def _start_thread(self, attempt: Attempt) -> None:
         call = attempt.fn if attempt.around is None else _Observed(attempt)
         executor = self._threads or self._own_threads()
-        future = self._loop.run_in_executor(executor, _call_in_thread, attempt, call)
+        made = executor.submit(_call_in_thread, attempt, call)
+        future = asyncio.wrap_future(made, loop=self._loop)
         self._running[attempt] = future
-        future.add_done_callback(lambda done: self._thread_ended(attempt, done))
+        future.add_done_callback(lambda done: self._thread_ended(attempt, made, done))
 
     def _own_threads(self) -> ThreadPoolExecutor:
         if self._own is None:
             self._own = ThreadPoolExecutor(self._max_threads, "durable-step")
         return self._own
 
-    def _thread_ended(self, attempt: Attempt, done: asyncio.Future[Any]) -> None:
+    def _thread_ended(self, attempt: Attempt, made: Made, done: asyncio.Future[Any]) -> None:
         self._running.pop(attempt, None)
         if done.cancelled():
+            made.add_done_callback(_close_unwanted)
             return
         error = done.exception()
         if isinstance(error, KeyboardInterrupt | SystemExit):
@@ -157,6 +163,14 @@ def _call_in_thread(attempt: Attempt, call: Callable[..., Any]) -> tuple[Any, Ba
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it is, the operation gets it
         return None, error
+
+
+def _close_unwanted(made: Made) -> None:
+    """Close the coroutine that a thread made for nobody: dropped, it would warn."""
+    if not made.cancelled() and made.exception() is None:
+        value, _ = made.result()
+        if inspect.iscoroutine(value):
+            value.close()
 
 
 class _Observed:
