@@ -33,6 +33,7 @@ class Attempts:
         "_fatal",
         "_loop",
         "_max_threads",
+        "_on_running",
         "_own",
         "_running",
         "_substitute",
@@ -54,6 +55,7 @@ class Attempts:
         self._threads = environment.threads
         self._max_threads = environment.max_threads
         self._substitute = environment.substitute
+        self._on_running = environment.running
         self._own: ThreadPoolExecutor | None = None
         self._running: dict[Attempt, asyncio.Future[Any]] = {}
 
@@ -70,6 +72,8 @@ class Attempts:
         task = start_task(self._loop, self._run(attempt, coroutine), attempt.context)
         if not task.done():
             self._running[attempt] = task
+            if self._on_running is not None:
+                self._on_running(task)
 
     async def _run(self, attempt: Attempt, coroutine: Coroutine[Any, Any, Any] | None) -> None:
         try:
@@ -98,6 +102,8 @@ class Attempts:
         future = asyncio.wrap_future(made, loop=self._loop)
         self._running[attempt] = future
         future.add_done_callback(lambda done: self._thread_ended(attempt, made, done))
+        if self._on_running is not None:
+            self._on_running(future)
 
     def _own_threads(self) -> ThreadPoolExecutor:
         if self._own is None:

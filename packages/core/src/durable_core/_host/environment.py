@@ -67,6 +67,7 @@ class Environment(NamedTuple):
         deadline_ms: When to stop admitting attempts and suspend, to be invoked again.
         log_fields: Added to each line of the log.
         substitute: Called before each attempt; what it raises ends the invocation.
+        running: Called with each attempt that has not ended at once.
     """
 
     clock: HostClock = SystemClock()
@@ -81,3 +82,4 @@ class Environment(NamedTuple):
     deadline_ms: int | None = None
     log_fields: Mapping[str, Any] = _NO_FIELDS
     substitute: Substitute | None = None
+    running: Callable[[asyncio.Future[Any]], object] | None = None

@@ -97,6 +97,11 @@ class VirtualClock:
         self._holds += 1
         self._forget_patience()
 
+    def hold_for(self, work: asyncio.Future[Any]) -> None:
+        """Keep time from moving until this has ended."""
+        self.hold()
+        work.add_done_callback(lambda _: self.release())
+
     def release(self) -> None:
         """Let it move again: that work has ended. On the loop's thread."""
         self._holds -= 1

@@ -1,14 +1,11 @@
-"""How running steps hold virtual time: async ones by a plugin, sync ones by their executor."""
+"""How work outside the workflow holds virtual time: a store's answers, plain functions."""
 
 from __future__ import annotations
 
 import inspect
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
-from threading import get_ident
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
-
-from durable_core.lowlevel import Instrumentation
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,9 +15,7 @@ if TYPE_CHECKING:
         CheckpointRequest,
         CheckpointResponse,
         DurableService,
-        OperationDetails,
         StatePage,
-        Substitute,
     )
     from durable_testing.engine.clock import VirtualClock
 
@@ -72,46 +67,6 @@ async def held(answer: Awaitable[R], clock: VirtualClock) -> R:
     """Await an answer; time stands still meanwhile."""
     with Hold(clock):
         return await answer
-
-
-class AttemptHold(Instrumentation):
-    """Holds the clock while an async attempt runs."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
-        self._thread = get_ident()
-
-    def attempt(self, _operation: OperationDetails, /) -> AbstractContextManager[None] | None:
-        """Hold; an attempt in a thread does so by its executor, from before it starts."""
-        return Hold(self._clock) if get_ident() == self._thread else None
-
-
-class UnrecordedHold:
-    """A `Substitute` that holds the clock while unrecorded code runs, which no plugin sees."""
-
-    __slots__ = ("_clock", "_inner")
-
-    def __init__(self, clock: VirtualClock, inner: Substitute | None) -> None:
-        self._clock = clock
-        self._inner = inner
-
-    def __call__(
-        self, operation: OperationDetails | None, fn: Callable[..., Any]
-    ) -> Callable[..., Any]:
-        """Return what runs instead of a function."""
-        if self._inner is not None:
-            fn = self._inner(operation, fn)
-        if operation is not None:
-            return fn
-
-        async def run(*args: Any) -> Any:
-            return await held(fn(*args), self._clock)
-
-        def run_in_thread(*args: Any) -> Any:
-            result = fn(*args)
-            return held(result, self._clock) if inspect.isawaitable(result) else result
-
-        return run if inspect.iscoroutinefunction(fn) else run_in_thread
 
 
 class HoldingExecutor(Executor):

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from durable_core.lowlevel import Environment, ErrorObject, drive, error_type_name
 from durable_testing.engine.clock import VirtualClock
 from durable_testing.engine.functions import UnknownFunctionError
-from durable_testing.engine.holding import (
-    AttemptHold,
-    HoldingExecutor,
-    HoldingService,
-    UnrecordedHold,
-)
+from durable_testing.engine.holding import HoldingService
 from durable_testing.engine.hooks import InvocationEnd
 from durable_testing.engine.host import Flight
 from durable_testing.engine.remote import (
@@ -96,31 +91,25 @@ async def _drive(
         deadline_ms = clock.now_ms() + timeout_ms - margin_ms
     plugins: list[Instrumentation] = [*hooks.plugins(invocation)]
     service: DurableService = engine.service
-    threads, substitute = None, hooks.substitute(invocation)
+    running = None
     if isinstance(clock, VirtualClock):
-        plugins.append(AttemptHold(clock))
-        threads = HoldingExecutor(clock, asyncio.get_running_loop())
+        running = clock.hold_for
         service = HoldingService(service, clock)
-        substitute = UnrecordedHold(clock, substitute)
     environment = Environment(
         clock=clock,
         random=engine.random,
         new_token=engine.new_token,
-        threads=threads,
         invocation_id=invocation.invocation_id,
         tenant_id=invocation.tenant_id,
         deadline_ms=deadline_ms,
-        substitute=substitute,
+        substitute=hooks.substitute(invocation),
+        running=running,
     )
     if function.workflow is None:
         raise LookupError(f"{function.name!r} is no workflow")
     workflow = hooks.workflow(invocation, function.workflow)
     service = hooks.service(invocation, service)
-    try:
-        return await drive(workflow, invocation.input, service, environment, plugins)
-    finally:
-        if threads is not None:
-            threads.shutdown(wait=False, cancel_futures=True)
+    return await drive(workflow, invocation.input, service, environment, plugins)
 
 
 async def _call_remote(remote: RemoteCode, invocation: Invocation) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from durable_core.lowlevel import workflow_of
 from durable_testing.engine import durable_function, is_durable, plain_function
+from durable_testing.runner.alone import run_alone
 from durable_testing.runner.announcing import announce
 from durable_testing.runner.callbacks import CallbackScript
 from durable_testing.runner.handle import RunHandle
@@ -159,5 +160,5 @@ class DurableTestRunner:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(self.run(event, name=name))
+            return run_alone(self.run(event, name=name))
         raise RuntimeError("an event loop is running here: use `await runner.run(…)`")
