@@ -20,7 +20,7 @@ from durable_core import (
     WaitDecision,
 )
 from durable_testing.engine import durable_function
-from durable_testing.model import FunctionConfig
+from durable_testing.model import FunctionConfig, ServiceConfig
 from durable_testing.server.serving import RemoteFunction
 
 CASES: dict[str, Any] = {}
@@ -156,9 +156,13 @@ async def ours(event: Any, context: Any) -> Any:
     return await CASES[name](event, context)
 
 
+SMALL_PAGES = ServiceConfig(first_page_operations=0, state_page_operations=2)
+
+
 @pytest.fixture
-def client(start_server):
+def client(request, start_server):
     server = start_server(
+        config=getattr(request, "param", ServiceConfig()),
         functions=(durable_function("ours", ours, execution_timeout_seconds=900),),
         remote_functions=tuple(
             RemoteFunction(config=FunctionConfig(name=name, execution_timeout_seconds=seconds))
@@ -245,6 +249,12 @@ OTHERS = {"pause", "group", "rest", "both", "each", "approval", "add", "lost", "
 NAMES = frozenset(STEPS | OTHERS)
 
 
+@pytest.mark.parametrize(
+    "client",
+    [ServiceConfig(), SMALL_PAGES],
+    indirect=True,
+    ids=["whole state", "state in small pages"],
+)
 def test_handlers_of_the_aws_python_sdk_run_unchanged(client, attach, peer_python):
     command = [peer_python, "-m", "awslambdaric"]
     # One by a path of the main port, the other by a port of its own.

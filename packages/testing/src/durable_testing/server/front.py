@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 RUNTIME_PATH: Final = "/runtime/"
+_BROWSER_HEADERS: Final = frozenset({b"origin", b"sec-fetch-site"})
+"""Only browsers send them: any page could reach a loopback port, and run workflows through it."""
 
 
 class FrontDoor:
@@ -36,15 +38,21 @@ class FrontDoor:
         """Answer one request."""
         _, port = scope["server"]
         path: str = scope["path"]
-        if port in self._by_port:
+        if any(name in _BROWSER_HEADERS for name, _ in scope["headers"]):
+            await _refused(403, "Requests of web pages are refused")(scope, receive, send)
+        elif port in self._by_port:
             await self._by_port[port](scope, receive, send)
         elif path.startswith(RUNTIME_PATH) and PREFIX in path:
             name, _, rest = path.removeprefix(RUNTIME_PATH).partition("/")
             runtime = self._by_name.get(name)
             if runtime is None:
-                body = {"errorMessage": f"No function {name!r} runs elsewhere"}
-                await json_response(body, 404)(scope, receive, send)
+                message = f"No function {name!r} runs elsewhere"
+                await _refused(404, message)(scope, receive, send)
             else:
                 await runtime({**scope, "path": f"/{rest}"}, receive, send)
         else:
             await self._api(scope, receive, send)
+
+
+def _refused(status: int, message: str) -> ASGIApp:
+    return json_response({"errorMessage": message}, status)
