@@ -1,0 +1,57 @@
+"""The causal clock: spans of an execution are in order, however the clocks of its hosts differ."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from durable_core.lowlevel import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NS_PER_MS: Final = 1_000_000
+_TICK_NS: Final = 1_000
+ABSURD_NS: Final = 24 * 3600 * 1000 * NS_PER_MS
+"""A time further ahead than this is no reading of a clock, but of a plan."""
+
+
+class CausalClock:
+    """Nanoseconds since the epoch, in one invocation.
+
+    Wall time at the start, monotonic time from there on, plus an offset that is set once, before
+    anything is measured: so much that nothing the service recorded before lies in our future. It
+    never changes after, so no duration is moved by it.
+    """
+
+    __slots__ = ("_last_ns", "_read", "offset_ns")
+
+    def __init__(self, read: Callable[[], int]) -> None:
+        self._read = read
+        self._last_ns = 0
+        self.offset_ns = 0
+
+    def start_after(self, seen_ns: int) -> None:
+        """Move ahead so that `seen_ns` has passed."""
+        lead_ns = seen_ns - (self._read() + self.offset_ns)
+        if 0 < lead_ns < ABSURD_NS:
+            self.offset_ns += lead_ns
+
+    def now(self) -> int:
+        """The time; each reading is later than the one before."""
+        now_ns = self._read() + self.offset_ns
+        last_ns = self._last_ns
+        if now_ns <= last_ns:
+            # A virtual clock stands still while code runs.
+            now_ns = last_ns + _TICK_NS
+        self._last_ns = now_ns
+        return now_ns
+
+
+def reader(now_ms: Callable[[], int]) -> Callable[[], int]:
+    """Read the host's clock in nanoseconds: the real one finely, a virtual one as it is."""
+    if isinstance(getattr(now_ms, "__self__", None), SystemClock):
+        base_ns = time.time_ns() - time.perf_counter_ns()
+        monotonic = time.perf_counter_ns
+        return lambda: base_ns + monotonic()
+    return lambda: now_ms() * NS_PER_MS

@@ -1,0 +1,124 @@
+"""What one invocation knows of an operation, a context's body or the handler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.context import Context
+
+    from durable_core.lowlevel import OperationDetails
+
+
+class Node:
+    """An operation in this invocation, or, without one, the handler.
+
+    Attributes:
+        is_taken_up: An earlier invocation started it.
+        is_silent: Its body runs over what an earlier invocation has been through.
+        is_dead: Nothing new can happen in it: it has a recorded end, or is in what has.
+        is_first: Its span has the operation's own id, and not that of a continuation.
+        context: What its children have as parent, once they asked.
+        attempt: The attempt that runs, or ran last.
+        body_end_ns: When its body ended.
+        is_end_awaited: Its body ended by itself; the record of that is under way.
+        low_ns: When its earliest child began, as far as exported here.
+        high_ns: When its latest child ended, as far as exported here.
+        has_exported_child: Whether a span that was exported names it as parent.
+    """
+
+    __slots__ = (
+        "attempt",
+        "attributes",
+        "body_end_ns",
+        "context",
+        "has_exported_child",
+        "high_ns",
+        "is_dead",
+        "is_end_awaited",
+        "is_first",
+        "is_silent",
+        "is_taken_up",
+        "low_ns",
+        "name",
+        "operation",
+        "parent",
+        "span",
+        "span_id",
+        "start_ns",
+    )
+
+    def __init__(
+        self,
+        parent: Node | None,
+        operation: OperationDetails | None,
+        start_ns: int,
+        *,
+        is_taken_up: bool,
+    ) -> None:
+        self.parent = parent
+        self.operation = operation
+        self.start_ns = start_ns
+        self.is_taken_up = is_taken_up
+        self.is_silent = is_taken_up
+        self.is_dead = False
+        self.is_first = False
+        self.name = "" if operation is None else operation.name or operation.operation_id
+        self.attributes: dict[str, Any] = {}
+        self.span: trace.Span | None = None
+        self.span_id = 0
+        self.context: Context | None = None
+        self.attempt: Any = None
+        self.body_end_ns = 0
+        self.is_end_awaited = False
+        self.low_ns = start_ns
+        self.high_ns = 0
+        self.has_exported_child = False
+
+    def is_in(self, node: Node) -> bool:
+        """Whether `node` encloses it."""
+        parent = self.parent
+        while parent is not None:
+            if parent is node:
+                return True
+            parent = parent.parent
+        return False
+
+    def cover(self, start_ns: int, end_ns: int) -> None:
+        """Reach as far as a child that is exported."""
+        self.low_ns = min(self.low_ns, start_ns)
+        self.high_ns = max(self.high_ns, end_ns)
+        self.has_exported_child = True
+
+
+class NodeBody:
+    """A node's body, as the current span in its code sees it."""
+
+    __slots__ = ("_node", "_real", "_span_context")
+
+    def __init__(
+        self,
+        node: Node,
+        span_context: Callable[[Node], trace.SpanContext],
+        real: trace.Span | None = None,
+    ) -> None:
+        self._node = node
+        self._span_context = span_context
+        self._real = real
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it runs over what an earlier invocation has been through."""
+        return self._node.is_silent
+
+    def span_context(self) -> trace.SpanContext:
+        """The span that stands for it."""
+        return self._span_context(self._node)
+
+    def real_span(self) -> trace.Span | None:
+        """That span, where it is open."""
+        return self._node.span or self._real

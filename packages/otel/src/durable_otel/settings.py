@@ -1,0 +1,77 @@
+"""What can be set: in code, or in the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from durable_core.lowlevel import InvocationDetails
+
+DEFAULT_FLUSH_SECONDS: Final = 2.0
+DEFAULT_SCOPE: Final = "durable-otel"
+
+
+class View(Enum):
+    """How the spans of an execution hang together; what they are is the same."""
+
+    INVOCATION = "invocation"
+    """Operations under the invocation that ran them, in segments: visible as they happen."""
+    EXECUTION = "execution"
+    """Each operation once, under the workflow: complete when the execution has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a workflow is traced.
+
+    Attributes:
+        view: How spans hang together.
+        tracer_provider: None: the global one, looked up anew in each invocation.
+        meter_provider: None: the global one.
+        metrics: Whether metrics are recorded.
+        baggage_keys: Baggage that is taken from callers, shown on the invocation's span and handed
+            to steps; all other baggage is dropped.
+        flush_timeout: Seconds that an invocation's end waits for the exporters; 0: it does not.
+        workflow_span_name: The name of the span of a whole execution.
+        scope_name: The instrumentation scope.
+        carrier: Where the caller's trace context comes from, instead of input and environment.
+        now_ns: The clock, instead of the host's.
+    """
+
+    view: View = View.INVOCATION
+    tracer_provider: Any = None
+    meter_provider: Any = None
+    metrics: bool = True
+    baggage_keys: tuple[str, ...] = ()
+    flush_timeout: float = DEFAULT_FLUSH_SECONDS
+    workflow_span_name: str = "Workflow"
+    scope_name: str = DEFAULT_SCOPE
+    carrier: Callable[[InvocationDetails], Mapping[str, str]] | None = None
+    now_ns: Callable[[], int] | None = None
+
+
+def settings_from_environment() -> dict[str, Any]:
+    """Read `DURABLE_OTEL_VIEW`, `_METRICS`, `_BAGGAGE_KEYS` and `_FLUSH_TIMEOUT`.
+
+    Raises:
+        ValueError: One of them is not what it should be.
+    """
+    found: dict[str, Any] = {}
+    if view := _variable("VIEW"):
+        found["view"] = View(view.lower())
+    if metrics := _variable("METRICS"):
+        found["metrics"] = metrics.lower() not in ("0", "false", "no", "off")
+    if keys := _variable("BAGGAGE_KEYS"):
+        found["baggage_keys"] = tuple(key.strip() for key in keys.split(",") if key.strip())
+    if seconds := _variable("FLUSH_TIMEOUT"):
+        found["flush_timeout"] = float(seconds)
+    return found
+
+
+def _variable(name: str) -> str | None:
+    return os.environ.get(f"DURABLE_OTEL_{name}")

@@ -1,0 +1,229 @@
+"""The two views: which spans an execution has, and how they hang together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from opentelemetry import trace
+
+from durable_core.lowlevel import OperationStatus
+from durable_otel.attributes import OPERATION_STATUS, describe_end, operation_attributes
+from durable_otel.clock import NS_PER_MS
+from durable_otel.ids import operation_span_id
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from durable_core.lowlevel import OperationDetails
+    from durable_otel.clock import CausalClock
+    from durable_otel.ledger import Ledger, Memory
+    from durable_otel.nodes import Node
+    from durable_otel.tracer import SpanStarter
+
+
+class Facts(NamedTuple):
+    """What all spans of an invocation have in common."""
+
+    arn: str
+    trace_id: int
+    trace_flags: trace.TraceFlags
+    starter: SpanStarter
+    clock: CausalClock
+    ledger: Ledger
+    memory: Memory
+    workflow: trace.SpanContext
+    invocation: trace.Span
+
+    def own_context(self, span_id: int) -> trace.SpanContext:
+        """The context of a span of this trace."""
+        return trace.SpanContext(
+            self.trace_id, span_id, is_remote=False, trace_flags=self.trace_flags
+        )
+
+    def first_id(self, operation_id: str) -> int:
+        """The span id that an operation has wherever it is first started."""
+        return operation_span_id(self.arn, operation_id)
+
+
+class SpanView(Protocol):
+    """What a view decides."""
+
+    attempt_links: tuple[trace.Link, ...]
+
+    def open(self, node: Node) -> None:
+        """An operation starts, or is taken up."""
+        ...
+
+    def close(self, node: Node, operation: OperationDetails | None, end_ns: int) -> None:
+        """It ended as told, or (None) is left open by this invocation."""
+        ...
+
+    def context_of(self, node: Node) -> Context:
+        """What its children have as their parent."""
+        ...
+
+    def span_context_of(self, node: Node) -> trace.SpanContext:
+        """The span that stands for it."""
+        ...
+
+
+class InvocationView:
+    """Operations under the invocation that ran them, in segments.
+
+    The first segment has the operation's own id, a continuation a random one and a link to the
+    first. A segment that an invocation leaves open ends with it, as STARTED.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        is_linked = facts.starter.has_chosen_ids
+        self.attempt_links = (trace.Link(facts.workflow),) if is_linked else ()
+
+    def open(self, node: Node) -> None:
+        """Start a segment."""
+        operation, parent = node.operation, node.parent
+        if operation is None or parent is None or operation.is_virtual:
+            return
+        self._start(node, operation, parent)
+
+    def _start(self, node: Node, operation: OperationDetails, parent: Node) -> None:
+        facts = self._facts
+        operation_id = operation.operation_id
+        node.attributes = operation_attributes(facts.arn, operation)
+        links = self.attempt_links
+        span_id: int | None = None
+        if not operation.is_virtual:
+            span_id = facts.first_id(operation_id)
+            if node.is_taken_up or operation_id in facts.memory.used_ids:
+                first = trace.Link(facts.own_context(span_id))
+                links, span_id = ((first, *links) if links else ()), None
+            else:
+                node.is_first = True
+        node.span = facts.starter.start(
+            node.name,
+            self.context_of(parent),
+            attributes=node.attributes,
+            links=links,
+            start_ns=node.start_ns,
+            span_id=span_id,
+        )
+
+    def close(self, node: Node, operation: OperationDetails | None, end_ns: int) -> None:
+        """End the segment."""
+        if node.span is None and operation is not None and node.parent is not None:
+            self._start(node, operation, node.parent)
+        span = node.span
+        if span is None:
+            return
+        if operation is None:
+            span.set_attribute(OPERATION_STATUS, OperationStatus.STARTED.value)
+        else:
+            describe_end(span, operation)
+        span.end(end_ns)
+
+    def context_of(self, node: Node) -> Context:
+        """The segment; that of a virtual context begins when something is in it."""
+        if node.context is None:
+            if node.span is None and node.operation is not None and node.parent is not None:
+                self._start(node, node.operation, node.parent)
+            node.context = trace.set_span_in_context(node.span or trace.INVALID_SPAN)
+        return node.context
+
+    def span_context_of(self, node: Node) -> trace.SpanContext:
+        """The segment's; while a body without one is silent, that of what encloses it."""
+        enclosing: Node = node
+        while enclosing.span is None and enclosing.is_silent and enclosing.parent is not None:
+            enclosing = enclosing.parent
+        self.context_of(enclosing)
+        return (enclosing.span or trace.INVALID_SPAN).get_span_context()
+
+
+class Placeholder(trace.NonRecordingSpan):
+    """Stands for a span that is exported later; has what vendors' processors read of a parent."""
+
+    kind = trace.SpanKind.INTERNAL
+    instrumentation_scope = None
+
+    def __init__(self, context: trace.SpanContext, name: str, attributes: dict[str, Any]) -> None:
+        super().__init__(context)
+        self.name = name
+        self.attributes = attributes
+        self.status = trace.Status()
+
+
+class ExecutionView:
+    """Each operation once, under the workflow or its context, exported when it has ended."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self.attempt_links = (trace.Link(facts.invocation.get_span_context()),)
+
+    def open(self, node: Node) -> None:
+        """Let children name it as parent."""
+        operation = node.operation
+        if operation is None:
+            node.span_id = self._facts.workflow.span_id
+        elif operation.is_virtual:
+            node.span_id = self._facts.starter.new_span_id()
+        else:
+            node.span_id = self._facts.first_id(operation.operation_id)
+
+    def close(self, node: Node, operation: OperationDetails | None, end_ns: int) -> None:
+        """Export it if it ended; a virtual context also if something in it was exported."""
+        if operation is None:
+            if not node.has_exported_child or node.operation is None:
+                return
+            if not node.operation.is_virtual:
+                return
+            operation = node.operation
+        self._export(node, operation, end_ns)
+
+    def _export(self, node: Node, operation: OperationDetails, end_ns: int) -> None:
+        facts, parent = self._facts, node.parent
+        if parent is None:
+            return
+        start_ns, end_ns = self._interval(node, operation, end_ns)
+        start_ns = min(start_ns, node.low_ns if node.has_exported_child else start_ns)
+        end_ns = max(end_ns, node.high_ns, start_ns)
+        span = facts.starter.start(
+            node.name,
+            self.context_of(parent),
+            attributes=operation_attributes(facts.arn, operation),
+            links=self.attempt_links,
+            start_ns=start_ns,
+            span_id=node.span_id,
+        )
+        describe_end(span, operation)
+        span.end(end_ns)
+        parent.cover(start_ns, end_ns)
+
+    def _interval(self, node: Node, operation: OperationDetails, end_ns: int) -> tuple[int, int]:
+        """When it ran, on this host's clock, whatever the service's shows."""
+        if not node.is_taken_up or operation.started_at_ms is None:
+            return node.start_ns, end_ns
+        facts = self._facts
+        began_ns = facts.memory.starts_ns.pop(operation.operation_id, None)
+        ended_at_ms = operation.ended_at_ms
+        if ended_at_ms is None:
+            start_ns = operation.started_at_ms * NS_PER_MS + facts.ledger.ahead_ns
+            return min(began_ns or start_ns, end_ns), end_ns
+        took_ns = (ended_at_ms - operation.started_at_ms) * NS_PER_MS
+        if not node.is_dead:
+            # It ended in this invocation: its end is ours, its duration the service's.
+            return (end_ns - took_ns if began_ns is None else began_ns), end_ns
+        if began_ns is None:
+            began_ns = operation.started_at_ms * NS_PER_MS + facts.ledger.ahead_ns
+        began_ns = min(began_ns, end_ns)
+        return began_ns, min(began_ns + took_ns, end_ns)
+
+    def context_of(self, node: Node) -> Context:
+        """A placeholder of the span to come."""
+        if node.context is None:
+            span_context = self._facts.own_context(node.span_id)
+            placeholder = Placeholder(span_context, node.name, node.attributes)
+            node.context = trace.set_span_in_context(placeholder)
+        return node.context
+
+    def span_context_of(self, node: Node) -> trace.SpanContext:
+        """The context of the span to come."""
+        return self._facts.own_context(node.span_id)
