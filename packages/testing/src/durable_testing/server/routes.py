@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
@@ -123,11 +124,12 @@ def _query(parameters: QueryParams) -> dict[str, Any]:
 async def _body(request: Request) -> bytes:
     chunks: list[bytes] = []
     room = MAX_BODY_BYTES
-    async for chunk in request.stream():
-        room -= len(chunk)
-        if room < 0:
-            raise too_large(MAX_BODY_BYTES)
-        chunks.append(chunk)
+    async with aclosing(request.stream()) as stream:
+        async for chunk in stream:
+            room -= len(chunk)
+            if room < 0:
+                raise too_large(MAX_BODY_BYTES)
+            chunks.append(chunk)
     return b"".join(chunks)
 
 
