@@ -21,6 +21,11 @@ MAX_ITEMS: Final = 1000
 DEFAULT_ITEMS: Final = 100
 _CLIENT_TOKEN: Final = re.compile(r"[\x21-\x7E]{1,64}")
 
+_LONGEST: Final = 64
+"""What an id may have; a name may have more, a sub type half of it."""
+_FIRST_OPTION: Final = lowlevel.OperationUpdate._fields.index("next_attempt_delay_seconds")
+_NO_OPTIONS: Final = (None,) * (len(lowlevel.OperationUpdate._fields) - _FIRST_OPTION)
+
 
 class Violation(NamedTuple):
     """A member that does not satisfy a constraint; a sensitive one has no value."""
@@ -91,6 +96,7 @@ def check_checkpoint(request: CheckpointRequest) -> None:
     violations = [
         violation
         for number, update in enumerate(request.updates, 1)
+        if not _is_plain(update)
         for violation in _violations(update, number)
     ]
     if violations:
@@ -102,6 +108,33 @@ def page_size(max_items: int | None) -> int:
     if max_items is not None and not 0 <= max_items <= MAX_ITEMS:
         raise shape_error(out_of_range("maxItems", max_items, 0, MAX_ITEMS))
     return max_items or DEFAULT_ITEMS
+
+
+def _is_plain(update: OperationUpdate) -> bool:
+    """Whether an update is plainly well formed, as most are; others get a closer look."""
+    return (
+        _is_plain_name(update.id, _LONGEST)
+        and (update.parent_id is None or _is_plain_name(update.parent_id, _LONGEST))
+        and (update.subtype is None or _is_plain_name(update.subtype, _LONGEST // 2))
+        and (
+            update.name is None
+            or (0 < len(update.name) <= _LONGEST and _is_printable(update.name))
+        )
+        and (
+            update.payload is None
+            or (len(update.payload) < MAX_LENGTH and update.payload.isascii())
+        )
+        and update[_FIRST_OPTION:] == _NO_OPTIONS
+        and update.error is None
+    )
+
+
+def _is_plain_name(text: str, longest: int) -> bool:
+    return text.isalnum() and text.isascii() and len(text) <= longest
+
+
+def _is_printable(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _violations(update: OperationUpdate, number: int) -> Iterator[Violation]:
