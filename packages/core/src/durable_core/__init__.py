@@ -8,7 +8,6 @@ from durable_core._context.current import StepContext, current_step, suspending
 from durable_core._context.execution import ExecutionInfo
 from durable_core._context.logs import DurableLogger
 from durable_core._engine.future import DurableFuture
-from durable_core._operations.callback import Callback
 from durable_core._operations.step import StepSemantics
 from durable_core._values.errors import (
     BatchError,
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from durable_core._context.batch_api import Branch
     from durable_core._context.promises import Promises
     from durable_core._host.file_serdes import FileSystemSerDes
+    from durable_core._operations.callback import Callback
     from durable_core._values.batch import BatchItem, BatchResult
     from durable_core._values.completion import (
         BatchItemStatus,
@@ -132,6 +132,7 @@ if not TYPE_CHECKING:
         "BatchItemStatus": "_values.completion",
         "BatchResult": "_values.batch",
         "Branch": "_context.batch_api",
+        "Callback": "_operations.callback",
         "CompletionConfig": "_values.completion",
         "CompletionDecision": "_values.completion",
         "CompletionReason": "_values.completion",

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 from durable_core._context.names import split_function, split_value
 from durable_core._context.outside import OutsideMethods
 from durable_core._context.steps import StepMethods
-from durable_core._operations.child import Child
 from durable_core._operations.scopes import open_here
-from durable_core._operations.with_retry import RetriedGroup
 from durable_core._values.nesting import NestingType
 from durable_core._values.retry import create_retry_strategy
 
@@ -71,6 +69,9 @@ class DurableContext(StepMethods, OutsideMethods):
         Raises:
             ChildContextError: When awaited: the body raised.
         """
+        # Late, here and below: a cold start does not wait for what its workflow never uses.
+        from durable_core._operations.child import Child  # noqa: PLC0415
+
         name, fn, rest = split_function("run_in_child_context", args)
         body = self._body
         child: Child[Any] = Child(
@@ -135,7 +136,6 @@ class DurableContext(StepMethods, OutsideMethods):
             serdes: Of the whole `BatchResult`.
             item_serdes: Of each item's result.
         """
-        # Here and in `parallel`: a cold start does not wait for what its workflow never uses.
         from durable_core._context import batch_api  # noqa: PLC0415
 
         name, items, fn = batch_api.split_map(args)
@@ -237,6 +237,8 @@ class DurableContext(StepMethods, OutsideMethods):
         The default strategy makes 3 attempts. `wrap=False` leaves out the context around all
         attempts: the last attempt's error is raised unchanged.
         """
+        from durable_core._operations.with_retry import RetriedGroup  # noqa: PLC0415
+
         name, fn, rest = split_function("with_retry", args)
         body = self._body
         group: RetriedGroup[Any] = RetriedGroup(

@@ -6,11 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from durable_core._context.essentials import ContextBase
 from durable_core._context.names import checked_name, split_function
-from durable_core._operations.callback import Callback, CreateCallback
-from durable_core._operations.condition import Condition
-from durable_core._operations.invoke import Invoke
 from durable_core._operations.scopes import open_here
-from durable_core._operations.wait_for_callback import WaitForCallback
 from durable_core._protocol.limits import MAX_CALLBACK_TIMEOUT_SECONDS
 from durable_core._values.durations import whole_seconds
 from durable_core._values.errors import ValidationError
@@ -21,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from durable_core._engine.future import DurableFuture
+    from durable_core._operations.callback import Callback
     from durable_core._values.durations import Duration
     from durable_core._values.generics import S, Ts
     from durable_core._values.retry import RetryStrategy
@@ -83,6 +80,9 @@ class OutsideMethods(ContextBase):
         Raises:
             InvokeError: When awaited: the function failed, timed out or was stopped.
         """
+        # Late, here and below: a cold start does not wait for what its workflow never uses.
+        from durable_core._operations.invoke import Invoke  # noqa: PLC0415
+
         match args:
             case (str() as function,):
                 name, payload = None, None
@@ -124,6 +124,8 @@ class OutsideMethods(ContextBase):
         `result` is the answer's handle: the raw text unless a serdes is given. It raises
         `CallbackFailedError` or `CallbackTimeoutError`.
         """
+        from durable_core._operations.callback import CreateCallback  # noqa: PLC0415
+
         body = self._body
         return open_here(
             CreateCallback(
@@ -172,6 +174,8 @@ class OutsideMethods(ContextBase):
         Called as `wait_for_callback([name], submitter, *args)`. Raises the callback errors, and
         `CallbackSubmitterError` when the submitter failed for good.
         """
+        from durable_core._operations.wait_for_callback import WaitForCallback  # noqa: PLC0415
+
         name, submitter, rest = split_function("wait_for_callback", args)
         body = self._body
         return open_here(
@@ -222,6 +226,8 @@ class OutsideMethods(ContextBase):
         The first check runs at once, with `initial_state`; each later one gets the state of the one
         before. A check that raises ends it with `WaitForConditionError`.
         """
+        from durable_core._operations.condition import Condition  # noqa: PLC0415
+
         name, check, rest = split_function("wait_for_condition", args)
         if rest:
             raise ValidationError("wait_for_condition() passes the state alone to its check")
