@@ -8,6 +8,7 @@ from durable_testing.runner.errors import (
     OperationNotFoundError,
     ScriptError,
 )
+from durable_testing.runner.explore import Deviation, Exploration
 from durable_testing.runner.faults import Fault
 from durable_testing.runner.handle import RunHandle
 from durable_testing.runner.operations import RecordedOperation
@@ -20,10 +21,12 @@ __all__ = (
     "CallbackScript",
     "CloudExecution",
     "CloudTestRunner",
+    "Deviation",
     "DurableTestRunner",
     "ExecutionBlockedError",
     "ExecutionFailedError",
     "ExecutionResult",
+    "Exploration",
     "Fault",
     "HistoryChangedError",
     "OpenedCallback",

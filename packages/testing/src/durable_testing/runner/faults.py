@@ -79,6 +79,11 @@ class Fault:
         """Let an invocation fail before it runs any code; they are counted from 1."""
         return cls(_Kind.INVOCATION_ERROR, _counted(invocation), error=error)
 
+    def __str__(self) -> str:
+        what = self.kind.name.lower().replace("_", " ")
+        unit = "invocation" if self.kind is _Kind.INVOCATION_ERROR else "checkpoint"
+        return f"{what} {unit} {self.number}" + (f", {self.times} times" if self.times > 1 else "")
+
 
 def _counted(number: int) -> int:
     if number < 1:

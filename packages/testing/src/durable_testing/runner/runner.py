@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from durable_core.lowlevel import workflow_of
 from durable_testing.engine import durable_function, is_durable, plain_function
 from durable_testing.runner.alone import run_alone
 from durable_testing.runner.announcing import announce
 from durable_testing.runner.callbacks import CallbackScript
+from durable_testing.runner.explore import Exploration, explore
 from durable_testing.runner.handle import RunHandle
 from durable_testing.runner.plan import Options, Plan
 from durable_testing.runner.script import Script
 from durable_testing.runner.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
     from datetime import timedelta
 
     from durable_testing.engine import VirtualClock
     from durable_testing.runner.callbacks import AnswerFunction
     from durable_testing.runner.faults import Fault
     from durable_testing.runner.result import ExecutionResult
+
+R = TypeVar("R")
 
 _NOT_GIVEN: Final[Any] = object()
 
@@ -136,7 +140,10 @@ class DurableTestRunner:
             ExecutionBlockedError: It waits for somebody who never answers.
             ReplayCheckError: It does not replay its own history.
         """
-        session = Session(self._plan, is_clock_running=True)
+        return await self._run(self._plan, event, name)
+
+    async def _run(self, plan: Plan, event: Any, name: str | None) -> ExecutionResult:
+        session = Session(plan, is_clock_running=True)
         try:
             await session.start(event, name)
             await session.finish()
@@ -146,6 +153,28 @@ class DurableTestRunner:
         finally:
             await session.close()
         return result
+
+    async def explore(self, event: Any = None, *, seeds: Iterable[int] = (0,)) -> Exploration:
+        """Run once undisturbed, and once for each crash before, after and at each checkpoint.
+
+        The doubles play from their beginning in each run. `exploration.assert_same()` fails where a
+        run ended otherwise than the undisturbed one.
+
+        Args:
+            event: What the handler is given.
+            seeds: One exploration for each: of ids and retry jitter.
+        """
+
+        def run(seed: int, faults: tuple[Fault, ...]) -> Awaitable[ExecutionResult]:
+            options = self._plan.options
+            options = replace(options, seed=seed, faults=(*options.faults, *faults), clock=None)
+            return self._run(replace(self._plan, options=options), event, None)
+
+        return await explore(run, seeds)
+
+    def explore_sync(self, event: Any = None, *, seeds: Iterable[int] = (0,)) -> Exploration:
+        """Do what `explore` does, on an event loop of its own."""
+        return self._alone(lambda: self.explore(event, seeds=seeds))
 
     def start(self, event: Any = None, *, name: str | None = None) -> RunHandle:
         """Return a run that the test takes forward step by step."""
@@ -157,8 +186,11 @@ class DurableTestRunner:
         Raises:
             RuntimeError: Called within a running event loop: `await runner.run(…)` there.
         """
+        return self._alone(lambda: self.run(event, name=name))
+
+    def _alone(self, make: Callable[[], Coroutine[Any, Any, R]]) -> R:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return run_alone(self.run(event, name=name))
+            return run_alone(make())
         raise RuntimeError("an event loop is running here: use `await runner.run(…)`")
