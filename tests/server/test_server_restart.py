@@ -49,6 +49,22 @@ def test_a_server_goes_on_where_the_one_before_stopped(start_server, tmp_path):
     assert CALLBACKS.empty()
 
 
+def test_two_servers_share_a_database_but_no_execution(start_server, tmp_path):
+    function = durable_function("approval", approval, execution_timeout_seconds=900)
+    options = {"functions": (function,), "database": tmp_path / "server.db"}
+    holder, other = (start_server(**options).client() for _ in range(2))
+    name = {"FunctionName": "approval:1", "DurableExecutionName": "a", "Payload": b"{}"}
+    arn = holder.invoke(InvocationType="Event", **name)["DurableExecutionArn"]
+    callback = CALLBACKS.get()
+    assert other.get_durable_execution(DurableExecutionArn=arn)["Status"] == "RUNNING"
+    with pytest.raises(other.exceptions.ServiceException) as refused:
+        other.invoke(**name)
+    assert "another process" in refused.value.response["Message"]
+    holder.send_durable_execution_callback_success(CallbackId=callback, Result=b"yes")
+    assert holder.invoke(**name)["Payload"].read() == b'"kept, yes"'
+    assert other.get_durable_execution(DurableExecutionArn=arn)["Status"] == "SUCCEEDED"
+
+
 async def caller(event: dict[str, Any], context: Any) -> str:
     try:
         return await context.invoke("adder", [1])

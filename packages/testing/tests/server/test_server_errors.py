@@ -146,6 +146,13 @@ def test_the_shape_of_an_invoke_is_checked_before_its_meaning(lab):
     )
 
 
+def test_there_are_two_log_types(lab):
+    headers = {"X-Amz-Log-Type": "Head"}
+    response = lab.send("POST", INVOKE.format("orders:1"), headers=headers)
+    assert response.headers["x-amzn-errortype"] == "ValidationException"
+    assert "at 'logType'" in response.json()["message"]
+
+
 def test_every_violation_of_a_checkpoint_is_named_where_it_is(lab):
     arn = lab.start()
     token = lab.begin(arn).input.checkpoint_token

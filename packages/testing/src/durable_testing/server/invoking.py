@@ -62,6 +62,7 @@ def _read(call: Call) -> _Invoke:
     function = read_parameters(FunctionPath, {"FunctionName": call.label}).function_name
     headers = {
         "InvocationType": call.headers.get("x-amz-invocation-type"),
+        "LogType": call.headers.get("x-amz-log-type"),
         "DurableExecutionName": call.headers.get("x-amz-durable-execution-name"),
         "TenantId": call.headers.get("x-amz-tenant-id"),
     }

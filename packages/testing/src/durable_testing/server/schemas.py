@@ -261,6 +261,7 @@ class InvokeParameters(Shape):
     """Headers and query of `Invoke`."""
 
     invocation_type: Literal["Event", "RequestResponse", "DryRun"] = "RequestResponse"
+    log_type: Literal["None", "Tail"] = "None"
     durable_execution_name: ExecutionName | None = None
     qualifier: Qualifier | None = None
     tenant_id: TenantId | None = None
