@@ -6,6 +6,7 @@ with the same events. Which of them is run, says the execution's name.
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections import defaultdict
@@ -20,7 +21,7 @@ from durable_core import (
     WaitDecision,
 )
 from durable_testing.engine import durable_function
-from durable_testing.model import FunctionConfig, ServiceConfig
+from durable_testing.model import ErrorCode, FunctionConfig, ServiceConfig, ServiceError
 from durable_testing.server.serving import RemoteFunction
 
 CASES: dict[str, Any] = {}
@@ -156,13 +157,19 @@ async def ours(event: Any, context: Any) -> Any:
     return await CASES[name](event, context)
 
 
-SMALL_PAGES = ServiceConfig(first_page_operations=0, state_page_operations=2)
+SMALL_PAGES = {"config": ServiceConfig(first_page_operations=0, state_page_operations=2)}
+
+
+def every_fourth(operation: str, count: Any = itertools.count(1)) -> None:  # noqa: B008
+    """Throttle checkpoints now and then; clients try again by themselves."""
+    if operation == "CheckpointDurableExecution" and next(count) % 4 == 0:
+        raise ServiceError(ErrorCode.TOO_MANY_REQUESTS, "Rate exceeded", retry_after_seconds=0)
 
 
 @pytest.fixture
 def client(request, start_server):
     server = start_server(
-        config=getattr(request, "param", ServiceConfig()),
+        **getattr(request, "param", {}),
         functions=(durable_function("ours", ours, execution_timeout_seconds=900),),
         remote_functions=tuple(
             RemoteFunction(config=FunctionConfig(name=name, execution_timeout_seconds=seconds))
@@ -251,9 +258,9 @@ NAMES = frozenset(STEPS | OTHERS)
 
 @pytest.mark.parametrize(
     "client",
-    [ServiceConfig(), SMALL_PAGES],
+    [{}, SMALL_PAGES, {"gate": every_fourth}],
     indirect=True,
-    ids=["whole state", "state in small pages"],
+    ids=["whole state", "state in small pages", "throttled"],
 )
 def test_handlers_of_the_aws_python_sdk_run_unchanged(client, attach, peer_python):
     command = [peer_python, "-m", "awslambdaric"]
