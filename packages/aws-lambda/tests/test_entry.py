@@ -416,3 +416,15 @@ def test_powertools_writes_the_fields_into_its_json(durable, service, capsys):
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (line["message"], line["service"]) == ("paid", "orders")
     assert {name: line[name] for name in FIELDS} == FIELDS
+
+
+@pytest.mark.parametrize("before", ["gc.enable()", "gc.disable()"])
+def test_importing_leaves_the_garbage_collector_as_it_was(before):
+    code = f"import gc; {before}; was = gc.isenabled(); import durable_aws_lambda; "
+    run = subprocess.run(  # noqa: S603
+        [sys.executable, "-I", "-c", code + "print(was == gc.isenabled())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "True\n"
