@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_core._protocol.limits import MAX_PAYLOAD_BYTES, utf8_size
-from durable_core._values.errors import SerDesError
+from durable_core._values.errors import CheckpointError, SerDesError
 from durable_core._values.serdes import (
     DEFAULT_SERDES,
     SerDesContext,
@@ -38,7 +38,11 @@ def encode(
             return DEFAULT_SERDES.encode(value)
         except SerDesError:
             pass  # asked again, with a context for the message
-    return encode_with(serdes, value, serdes_context(operation, entity))
+    try:
+        return encode_with(serdes, value, serdes_context(operation, entity))
+    except CheckpointError as error:
+        _store_is_away(error, operation)
+        raise
 
 
 def decode(
@@ -54,7 +58,16 @@ def decode(
             return DEFAULT_SERDES.deserialize(text)
         except SerDesError:
             pass  # asked again, with a context for the message
-    return decode_with(serdes, text, serdes_context(operation, entity))
+    try:
+        return decode_with(serdes, text, serdes_context(operation, entity))
+    except CheckpointError as error:
+        _store_is_away(error, operation)
+        raise
+
+
+def _store_is_away(error: CheckpointError, operation: ClaimedOperation[Any]) -> None:
+    """End the invocation, whoever catches the error: workflow code must not decide by it."""
+    operation.engine.fail(error, error.__cause__)
 
 
 def check_size(text: str | None, operation: ClaimedOperation[Any], what: str = "result") -> None:

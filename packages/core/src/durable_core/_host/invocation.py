@@ -183,7 +183,7 @@ class _Invocation:
         try:
             event = self._event()
         except DurableError as error:
-            return InvocationOutput(InvocationStatus.FAILED, error=error_object(error))
+            return _failed(error)
         self._engine.begin(lambda: self._handle(event, context))
         try:
             ending = await self._driver.run()
@@ -297,6 +297,9 @@ class _Invocation:
 
 
 def _failed(error: BaseException) -> InvocationOutput:
+    """End the execution; what the service or a store refused may be worth another invocation."""
+    if isinstance(error, CheckpointError):
+        return _refused(error)
     return InvocationOutput(InvocationStatus.FAILED, error=error_object(error))
 
 
