@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +102,20 @@ def test_it_prints_what_to_export_and_stops_on_a_signal(folder, number):
         f"durable: serving {url}",
         "durable: stopped; kept.db keeps it all",
     ]
+
+
+def test_the_commands_of_the_guide_are_commands_of_the_server(folder, monkeypatch):
+    served = []
+
+    async def serve(options, *, stop, on_started):
+        served.append(options)
+
+    monkeypatch.setattr("durable_testing.server.serving.serve", serve)
+    (folder / "orders.py").write_text(HANDLERS)
+    guide = Path(__file__).parents[4] / "docs" / "guides" / "emulator.md"
+    lines = re.findall(r"^durable server (.*)$", guide.read_text(), re.MULTILINE)
+    for line in lines:
+        command(*shlex.split(line))
+    here, elsewhere = served
+    assert [function.name for function in here.functions] == ["orders"]
+    assert [function.port for function in elsewhere.remote_functions] == [9011]
