@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import string
+from urllib.parse import quote
 
 import botocore.auth
 import pytest
@@ -10,7 +11,13 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durable_aws_lambda.signing import Credentials, Signer, UnsignedRequest
+from durable_aws_lambda.signing import (
+    Credentials,
+    Signer,
+    UnsignedRequest,
+    quote_label,
+    quote_path,
+)
 
 PATH_TEXT = st.text(string.ascii_letters + string.digits + "-_.~%$:", min_size=1, max_size=30)
 VALUES = st.text(string.ascii_letters + string.digits + "-_.~", min_size=1, max_size=20)
@@ -87,3 +94,9 @@ def test_a_new_secret_or_day_makes_a_new_key():
     }
     assert len(heads) == 3
     assert signer.head(request, first, 0.0) in heads
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_text_is_encoded_as_urllib_encodes_it(text):
+    assert quote_label(text) == quote(text, safe="")
+    assert quote_path(text) == quote(text, safe="/~")

@@ -12,7 +12,6 @@ from durable_aws_lambda.classify import Refusal, refusal_from_wire
 from durable_aws_lambda.connection import READ_TIMEOUT_SECONDS, ConnectionPool
 from durable_aws_lambda.credentials import CredentialSource, credential_source
 from durable_aws_lambda.endpoints import Endpoint, region_of, resolve_endpoint
-from durable_aws_lambda.percent import quote_label
 from durable_aws_lambda.response import BrokenResponseError, HttpResponse
 from durable_aws_lambda.retries import (
     RealSurroundings,
@@ -21,7 +20,7 @@ from durable_aws_lambda.retries import (
     Surroundings,
     send_with_retries,
 )
-from durable_aws_lambda.signing import Signer, UnsignedRequest
+from durable_aws_lambda.signing import Signer, UnsignedRequest, quote_label
 from durable_core.lowlevel import CheckpointError, update_to_wire
 
 if TYPE_CHECKING:

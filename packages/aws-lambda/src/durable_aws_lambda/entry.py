@@ -13,8 +13,7 @@ from durable_aws_lambda.host import Hosts, is_loop_running
 from durable_aws_lambda.invocation import InvocationService
 from durable_aws_lambda.limits import Totals
 from durable_aws_lambda.logs import workflow_logger
-from durable_aws_lambda.randomness import new_token, random_unit
-from durable_core.lowlevel import Environment, SystemClock, Workflow, drive, output_to_wire
+from durable_core.lowlevel import Environment, Workflow, drive, output_to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -105,9 +104,6 @@ class DurableHandler:
         if begin is not None:
             begin(None if remaining_ms is None else (now_ms + remaining_ms) / 1000)
         return Environment(
-            clock=SystemClock(),
-            random=random_unit,
-            new_token=new_token,
             max_threads=self._max_workers,
             logger=workflow_logger(),
             host=lambda_context,

@@ -1,7 +1,5 @@
 """Reads one HTTP/1.1 answer out of the bytes of a connection; does no I/O."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 _NO_BODY = (204, 304)

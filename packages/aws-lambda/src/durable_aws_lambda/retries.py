@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from durable_aws_lambda.classify import Refusal, Verdict, error_of, verdict_on
-from durable_aws_lambda.randomness import random_unit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -90,7 +90,7 @@ class RealSurroundings:
 
     def random(self) -> float:
         """A number in [0, 1)."""
-        return random_unit()
+        return int.from_bytes(os.urandom(7)) / 2**56
 
     async def sleep(self, seconds: float, /) -> None:
         """Let time pass on the running loop."""

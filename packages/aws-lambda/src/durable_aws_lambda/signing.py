@@ -4,23 +4,24 @@
 function signs needs three hashes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import time
 from functools import lru_cache
-from typing import NamedTuple
-
-from durable_aws_lambda.percent import quote_path
+from string import ascii_letters, digits
+from typing import Final, NamedTuple
 
 SERVICE = "lambda"
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
+UNRESERVED: Final = frozenset((ascii_letters + digits + "-_.~").encode())
+_PATH: Final = UNRESERVED | {ord("/")}
+
+
 @lru_cache(maxsize=16)
 def _quote_again(path: str) -> str:
-    """Encode once more: only S3 signs the path as it was sent. Each execution has two paths."""
+    """Encode the path once more: only S3 signs it as it was sent. An execution has two."""
     return quote_path(path)
 
 
@@ -112,3 +113,17 @@ class Signer:
                 key = hmac.digest(key, part.encode(), "sha256")
             self._day, self._secret, self._key = day, secret, key
         return self._key
+
+
+def quote_label(text: str) -> str:
+    """Encode one label of a path, or a query's value: `/`, `:`, `+` and `=` too (service 1.0)."""
+    return _quote(text, UNRESERVED)
+
+
+def quote_path(path: str) -> str:
+    """Encode a path that may be encoded already, as the signature wants it."""
+    return _quote(path, _PATH)
+
+
+def _quote(text: str, safe: frozenset[int]) -> str:
+    return "".join(chr(byte) if byte in safe else f"%{byte:02X}" for byte in text.encode())
