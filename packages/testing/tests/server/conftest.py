@@ -87,7 +87,10 @@ class Laboratory:
         return self.loop.run_until_complete(self.request(method, target, body, **options))
 
     def start(self, name: str = "order-1", payload: str = '{"n": 1}') -> str:
-        response = self.send(
+        return self.loop.run_until_complete(self.start_async(name, payload))
+
+    async def start_async(self, name: str, payload: str = '{"n": 1}') -> str:
+        response = await self.request(
             "POST",
             "/2015-03-31/functions/orders:1/invocations",
             payload.encode(),

@@ -117,6 +117,7 @@ def test_a_call_carries_tenant_trace_and_client_context(runtime):
         ({"errorMessage": "no", "trace": ["a"]}, "Oops", ErrorObject("no", "Oops", None, ("a",))),
         ("text", "Oops", ErrorObject(None, "Oops")),
         ({"errorMessage": 1, "stackTrace": "a"}, "Oops", ErrorObject(None, "Oops")),
+        ({"errorMessage": "half \ud800", "errorType": "E"}, "", ErrorObject("half ?", "E")),
     ],
 )
 def test_a_failure_is_told_in_the_words_of_the_runtime(runtime, said, header, error):
@@ -132,6 +133,18 @@ def test_a_failure_is_told_in_the_words_of_the_runtime(runtime, said, header, er
         with pytest.raises(RemoteFunctionError) as caught:
             await call
         assert caught.value.error == error
+
+    run(scenario())
+
+
+def test_a_failure_that_is_no_json_is_a_failure_all_the_same(runtime):
+    async def scenario():
+        call = runtime.call()
+        await runtime.next()
+        assert (await runtime.post("invocation/r1/error", b"\xff{")).status == 202
+        with pytest.raises(RemoteFunctionError) as caught:
+            await call
+        assert caught.value.error == ErrorObject(None, "Unhandled")
 
     run(scenario())
 
