@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from durable_core.lowlevel import CheckpointResponse, StatePage
 
 if TYPE_CHECKING:
     import asyncio
@@ -13,9 +14,7 @@ if TYPE_CHECKING:
 
     from durable_core.lowlevel import (
         CheckpointRequest,
-        CheckpointResponse,
         DurableService,
-        StatePage,
     )
     from durable_testing.engine.clock import VirtualClock
 
@@ -51,16 +50,15 @@ class HoldingService:
         self, request: CheckpointRequest, /
     ) -> CheckpointResponse | Awaitable[CheckpointResponse]:
         """Pass the batch on."""
-        return self._held(self._service.checkpoint(request))
+        answer = self._service.checkpoint(request)
+        return answer if isinstance(answer, CheckpointResponse) else held(answer, self._clock)
 
     def load_page(
         self, execution_arn: str, checkpoint_token: str, marker: str, /
     ) -> StatePage | Awaitable[StatePage]:
         """Pass the question on."""
-        return self._held(self._service.load_page(execution_arn, checkpoint_token, marker))
-
-    def _held(self, answer: R | Awaitable[R]) -> R | Awaitable[R]:
-        return held(answer, self._clock) if inspect.isawaitable(answer) else answer
+        answer = self._service.load_page(execution_arn, checkpoint_token, marker)
+        return answer if isinstance(answer, StatePage) else held(answer, self._clock)
 
 
 async def held(answer: Awaitable[R], clock: VirtualClock) -> R:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
-from durable_core.lowlevel import OperationAction, OperationType
+from durable_core.lowlevel import CheckpointResponse, OperationAction, OperationType
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from durable_core.lowlevel import (
         CheckpointRequest,
-        CheckpointResponse,
         DurableService,
         Operation,
         OperationUpdate,
@@ -77,9 +75,9 @@ class Gate:
             if update.type is OperationType.CHAINED_INVOKE:
                 self._check(update)
         answer = self._service.checkpoint(sent)
-        if inspect.isawaitable(answer):
-            return self._awaited(number, sent, answer)
-        return self._answered(number, sent, answer)
+        if isinstance(answer, CheckpointResponse):
+            return self._answered(number, sent, answer)
+        return self._awaited(number, sent, answer)
 
     def load_page(
         self, execution_arn: str, checkpoint_token: str, marker: str, /
