@@ -19,6 +19,7 @@ from durable_core._values.serdes import (
     decode_with,
     encode_with,
 )
+from durable_core._values.serdes_context import is_of_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ class FileSystemSerDes:
 
     def with_inner(self, inner: SerDes[Any]) -> FileSystemSerDes:
         """The same storage for what another serdes makes; this one if its inner is not default."""
-        if not getattr(self._inner, "is_replaceable", False):
+        if not is_of_class(type(self._inner), "is_replaceable"):
             return self
         return FileSystemSerDes(
             self._directory,

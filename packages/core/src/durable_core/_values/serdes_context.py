@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from durable_core._values.errors import CheckpointError, SerDesError
@@ -35,7 +36,8 @@ class SerDes(Protocol[T]):
     """Turns values into text and back; both directions must be pure.
 
     A serdes may also have `encode(value, context) -> (text, decoded value)`, which gives at once
-    what `serialize` and then `deserialize` give; see `encode_with`.
+    what `serialize` and then `deserialize` give; see `encode_with`. A subclass that overrides one
+    of those two and not `encode` goes by them.
     """
 
     def serialize(self, value: T, context: SerDesContext, /) -> str | None:
@@ -45,6 +47,21 @@ class SerDes(Protocol[T]):
     def deserialize(self, data: str | None, context: SerDesContext, /) -> T:
         """The value that `serialize` was given."""
         ...
+
+
+@lru_cache
+def is_of_class(kind: type[SerDes[Any]], name: str) -> bool:
+    """Whether the class that brings `serialize` and `deserialize`, or one below it, has `name`.
+
+    What a base class says of itself does not hold for a subclass that reads or writes otherwise.
+    """
+    for part in kind.__mro__:
+        members = vars(part)
+        if name in members:
+            return True
+        if "serialize" in members or "deserialize" in members:
+            return False
+    return False
 
 
 def encode_with(serdes: SerDes[Any], value: Any, context: SerDesContext) -> tuple[str | None, Any]:
@@ -57,9 +74,9 @@ def encode_with(serdes: SerDes[Any], value: Any, context: SerDesContext) -> tupl
         SerDesError: Whatever the serdes raises, with the operation named.
     """
     try:
-        encode = getattr(serdes, "encode", None)
-        if encode is not None:
-            return encode(value, context)
+        if is_of_class(type(serdes), "encode"):
+            encode: Any = serdes
+            return encode.encode(value, context)
         data = serdes.serialize(value, context)
         return data, serdes.deserialize(data, context)
     except (SerDesError, CheckpointError):

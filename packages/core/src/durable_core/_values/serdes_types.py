@@ -17,6 +17,7 @@ from durable_core._values.serdes_context import (
     NO_CONTEXT,
     SerDes,
     SerDesContext,
+    is_of_class,
     refusal,
     unreadable,
 )
@@ -89,7 +90,7 @@ class _WithoutPydantic:
 def _chosen(own: SerDes[Any] | None, default: SerDes[Any]) -> SerDes[Any]:
     if own is None:
         return default
-    if getattr(default, "is_replaceable", False):
+    if is_of_class(type(default), "is_replaceable"):
         return own
     with_inner: Callable[[SerDes[Any]], SerDes[Any]] | None = getattr(default, "with_inner", None)
     return default if with_inner is None else with_inner(own)
