@@ -80,6 +80,10 @@ class ManualClock:
             await asyncio.sleep(0)
 
 
+class Died(BaseException):
+    """The process of an invocation is gone."""
+
+
 class ScriptedService:
     """Does what the service does with updates, unless a test has it answer otherwise.
 
@@ -89,6 +93,7 @@ class ScriptedService:
         pages: What answers a marker.
         lag_ms: How far its clock is behind the host's.
         is_async: Answers come as awaitables.
+        dies_after_each: The invocation dies after every call that it was answered.
     """
 
     def __init__(self, clock: ManualClock, event: Any = None) -> None:
@@ -108,6 +113,7 @@ class ScriptedService:
         self.loaded: list[tuple[str, str]] = []
         self.lag_ms = 0
         self.is_async = False
+        self.dies_after_each = False
         self.tokens = 0
         self.unseen: list[str] = []
         self.closed_with: OperationUpdate | None = None
@@ -117,6 +123,9 @@ class ScriptedService:
     def checkpoint(self, request: CheckpointRequest, /) -> Any:
         self.requests.append(request)
         answer = self.script.get(len(self.requests), self.apply)
+        if self.dies_after_each:
+            answer(request)
+            raise Died
         return self._later(answer, request) if self.is_async else answer(request)
 
     def load_page(self, execution_arn: str, checkpoint_token: str, marker: str, /) -> Any:
@@ -320,7 +329,10 @@ class Bench:
     def finish(self, handler: Any) -> InvocationOutput:
         """Run invocations, with time passing between, until one settles."""
         while True:
-            output = self.invoke(handler)
+            try:
+                output = self.invoke(handler)
+            except Died:
+                continue
             if output.status != "PENDING":
                 return output
             if not self.service.unseen:
@@ -337,3 +349,11 @@ class Bench:
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
+
+
+@pytest.fixture(params=[False, True], ids=["straight", "cut after every call"])
+def cut(request: pytest.FixtureRequest) -> Bench:
+    """A bench on which an execution runs undisturbed, or dies after every checkpoint."""
+    bench = Bench()
+    bench.service.dies_after_each = request.param
+    return bench
