@@ -84,9 +84,7 @@ class TracingPlugin(Instrumentation):
         span = begun.facts.invocation
         self._is_recorded = span.is_recording()
         if self._settings.view is View.EXECUTION:
-            self._leftovers = Leftovers(
-                begun.facts, begun.view, invocation.operations, self._open
-            )
+            self._leftovers = Leftovers(begun.facts, begun.view, invocation.operations, self._open)
         current: trace.Span = span
         if self._is_recorded:
             body = NodeBody(begun.root, begun.view.span_context_of, span)
@@ -143,9 +141,7 @@ class TracingPlugin(Instrumentation):
         if not self._is_recorded:
             return
         parent = self._parent_of(operation)
-        node = Node(
-            parent, operation, self.facts.clock.now(), is_taken_up=operation.is_replayed
-        )
+        node = Node(parent, operation, self.facts.clock.now(), is_taken_up=operation.is_replayed)
         self._nodes[operation.operation_id] = node
         if self._leftovers is not None:
             self._leftovers.seen(operation)
