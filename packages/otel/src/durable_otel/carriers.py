@@ -105,7 +105,10 @@ def baggage_header(entries: Mapping[str, object]) -> str:
 
 
 def _from_xray(header: str) -> Caller:
-    parts = dict(part.strip().partition("=")[::2] for part in header.split(";"))
+    parts: dict[str, str] = {}
+    for part in header.split(";"):
+        key, _, value = part.strip().partition("=")
+        parts[key] = value
     root = _ROOT.fullmatch(parts.get("Root", "").lower())
     parent = _PARENT.fullmatch(parts.get("Parent", "").lower())
     return Caller(
@@ -123,16 +126,20 @@ def _input_headers(payload: str | None) -> dict[str, str]:
         event: Any = json.loads(payload)
     except ValueError:
         return {}
-    if not isinstance(event, dict):
-        return {}
-    members: dict[str, Any] = event
+    members = _members(event)
     return _headers(members.get(INPUT_KEY)) or _headers(members)
 
 
-def _headers(source: Any) -> dict[str, str]:
-    if not isinstance(source, dict):
+def _members(value: Any) -> dict[Any, Any]:
+    """The value, if it is an object; else an empty one."""
+    if not isinstance(value, dict):
         return {}
-    members: dict[Any, Any] = source
+    found: Any = value  # pyright: ignore[reportUnknownVariableType]
+    return found
+
+
+def _headers(source: Any) -> dict[str, str]:
+    members = _members(source)
     known = (*_W3C, XRAY_HEADER.lower())
     lowered = {str(key).lower(): value for key, value in members.items()}
     found = {key: value for key in known if isinstance(value := lowered.get(key), str)}

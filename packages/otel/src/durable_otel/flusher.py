@@ -44,7 +44,7 @@ def _flush(providers: Sequence[Any], deadline: float, done: threading.Event) -> 
             left_ms = max(0, int((deadline - time.monotonic()) * 1000))
             try:
                 provider.force_flush(timeout_millis=left_ms)
-            except Exception:  # whatever an exporter raises, no invocation fails for it
+            except Exception:  # noqa: BLE001  whatever an exporter raises, no invocation fails for it
                 _LOG.warning("flushing %s failed", type(provider).__name__, exc_info=True)
     finally:
         done.set()

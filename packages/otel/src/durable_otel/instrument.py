@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
+from opentelemetry import baggage, trace
 
-from durable_core.lowlevel import Instrumentation
 from durable_otel.carriers import baggage_header, traceparent
+from durable_otel.endings import global_meter_provider
 from durable_otel.flusher import Flusher
 from durable_otel.ledger import Ledger
 from durable_otel.plugin import TracingPlugin
-from durable_otel.settings import Settings, View, settings_from_environment
+from durable_otel.settings import DEFAULT_FLUSH_SECONDS, Settings, View, settings_from_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from durable_core.lowlevel import Instrumentation, InvocationDetails
+    from durable_otel.metrics import Instruments
 
 
 class Tracing:
@@ -21,11 +28,93 @@ class Tracing:
         self.settings = settings
         self._ledger = Ledger()
         self._flusher = Flusher()
+        self._instruments: Instruments | None = None
 
     def __call__(self) -> Instrumentation:
         """Return the plugin of one invocation."""
-        return TracingPlugin(self.settings, self._ledger, self._flusher)
+        settings = self.settings
+        if not settings.metrics:
+            return TracingPlugin(settings, self._ledger, self._flusher)
+        provider = settings.meter_provider or global_meter_provider()
+        if type(provider).__name__ in ("_ProxyMeterProvider", "NoOpMeterProvider"):
+            # Nobody takes metrics: hooks that only they need are left out.
+            return TracingPlugin(settings, self._ledger, self._flusher)
+        from durable_otel.metrics import Instruments, MeteredPlugin  # noqa: PLC0415 - as above
+
+        instruments = self._instruments
+        if instruments is None or instruments.provider is not provider:
+            instruments = self._instruments = Instruments(provider)
+        return MeteredPlugin(settings, self._ledger, self._flusher, instruments)
 
 
-def instrument(**options: Any) -> Tracing:
-    return Tracing(Settings(**options))
+def instrument(
+    *,
+    view: View | str = View.INVOCATION,
+    tracer_provider: Any = None,
+    meter_provider: Any = None,
+    metrics: bool = True,
+    baggage_keys: Sequence[str] = (),
+    flush_timeout: float = DEFAULT_FLUSH_SECONDS,
+    workflow_span_name: str = "Workflow",
+    carrier: Callable[[InvocationDetails], Mapping[str, str]] | None = None,
+    now_ns: Callable[[], int] | None = None,
+) -> Tracing:
+    """Trace a workflow: `@durable_execution(plugins=[instrument()])`.
+
+    Args:
+        view: `"invocation"`: operations under the invocations that ran them, visible as they
+            happen. `"execution"`: each operation once, under the workflow, when it has ended.
+        tracer_provider: Default: the global one, looked up in each invocation.
+        meter_provider: Default: the global one.
+        metrics: Whether metrics are recorded, where there is a provider for them.
+        baggage_keys: Baggage taken from callers and handed to steps; all other is dropped.
+        flush_timeout: Seconds that an invocation's end waits for exporters; 0: it does not.
+        workflow_span_name: The name of the span of a whole execution.
+        carrier: Given the invocation, returns the caller's headers. Default: the input's `_otel`
+            member, the Lambda client context, X-Ray's environment variable.
+        now_ns: A clock. Default: the host's.
+    """
+    return Tracing(
+        Settings(
+            view=View(view),
+            tracer_provider=tracer_provider,
+            meter_provider=meter_provider,
+            metrics=metrics,
+            baggage_keys=tuple(baggage_keys),
+            flush_timeout=flush_timeout,
+            workflow_span_name=workflow_span_name,
+            carrier=carrier,
+            now_ns=now_ns,
+        )
+    )
+
+
+def from_environment() -> Tracing:
+    """Trace as `DURABLE_OTEL_…` says: the entry point `otel`."""
+    return Tracing(settings_from_environment())
+
+
+def invocation_view() -> Tracing:
+    """Trace in the invocation view: the entry point `otel-invocation`."""
+    return Tracing(replace(settings_from_environment(), view=View.INVOCATION))
+
+
+def execution_view() -> Tracing:
+    """Trace in the execution view: the entry point `otel-execution`."""
+    return Tracing(replace(settings_from_environment(), view=View.EXECUTION))
+
+
+def otel_carrier() -> dict[str, str]:
+    """Return W3C headers of the current span, to hand to whoever is called by other means.
+
+    In an execution's input under `_otel`, they make the execution part of the caller's trace.
+    """
+    span = trace.get_current_span().get_span_context()
+    if not span.is_valid:
+        return {}
+    headers = {"traceparent": traceparent(span)}
+    if span.trace_state:
+        headers["tracestate"] = span.trace_state.to_header()
+    if carried := baggage.get_all():
+        headers["baggage"] = baggage_header(carried)
+    return headers

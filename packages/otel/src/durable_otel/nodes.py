@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opentelemetry import trace
     from opentelemetry.context import Context
 
     from durable_core.lowlevel import OperationDetails
@@ -22,6 +21,7 @@ class Node:
         is_silent: Its body runs over what an earlier invocation has been through.
         is_dead: Nothing new can happen in it: it has a recorded end, or is in what has.
         is_first: Its span has the operation's own id, and not that of a continuation.
+        open_children: What is open in it, in start order.
         context: What its children have as parent, once they asked.
         attempt: The attempt that runs, or ran last.
         body_end_ns: When its body ended.
@@ -45,6 +45,7 @@ class Node:
         "is_taken_up",
         "low_ns",
         "name",
+        "open_children",
         "operation",
         "parent",
         "span",
@@ -78,15 +79,7 @@ class Node:
         self.low_ns = start_ns
         self.high_ns = 0
         self.has_exported_child = False
-
-    def is_in(self, node: Node) -> bool:
-        """Whether `node` encloses it."""
-        parent = self.parent
-        while parent is not None:
-            if parent is node:
-                return True
-            parent = parent.parent
-        return False
+        self.open_children: dict[str, Node] = {}
 
     def cover(self, start_ns: int, end_ns: int) -> None:
         """Reach as far as a child that is exported."""

@@ -21,7 +21,8 @@ from durable_otel.nodes import Node, NodeBody
 from durable_otel.settings import View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
+    from contextlib import AbstractContextManager
 
     from durable_core.lowlevel import (
         AttemptOutcome,
@@ -132,7 +133,18 @@ class TracingPlugin(Instrumentation):
             starts_ns = self.facts.memory.starts_ns
             starts_ns.setdefault(operation.operation_id, node.start_ns)
         self.view.close(node, None, node.body_end_ns or now_ns)
-        self._open.pop(operation.operation_id, None)
+        self._closed(operation.operation_id, node)
+
+    def _opened(self, operation_id: str, node: Node) -> None:
+        self._open[operation_id] = node
+        if node.parent is not None:
+            node.parent.open_children[operation_id] = node
+        self.view.open(node)
+
+    def _closed(self, operation_id: str, node: Node) -> None:
+        self._open.pop(operation_id, None)
+        if node.parent is not None:
+            node.parent.open_children.pop(operation_id, None)
 
     # Operations
 
@@ -150,8 +162,7 @@ class TracingPlugin(Instrumentation):
             return
         if not operation.is_replayed:
             _wake(parent)
-        self._open[operation.operation_id] = node
-        self.view.open(node)
+        self._opened(operation.operation_id, node)
 
     def operation_end(self, operation: OperationDetails, /) -> None:
         """End its span."""
@@ -186,7 +197,7 @@ class TracingPlugin(Instrumentation):
             if operation.type == CONTEXT:
                 self._leftovers.export(node, node.body_end_ns or now_ns)
         self.view.close(node, operation, node.body_end_ns or now_ns)
-        self._open.pop(operation_id, None)
+        self._closed(operation_id, node)
         facts.memory.unsettled.pop(operation_id, None)
         facts.memory.starts_ns.pop(operation_id, None)
         if operation.type != CONTEXT:
@@ -202,16 +213,20 @@ class TracingPlugin(Instrumentation):
     def _parent_of(self, operation: OperationDetails) -> Node:
         body = RUNNING_BODY.get()
         parent_id = operation.parent_id
-        if body is not None and body.operation is not None and body.operation.is_virtual:
-            # Virtual contexts share the ParentId of what encloses them.
-            if body.operation.parent_id == parent_id and body.operation is not operation:
+        around = None if body is None else body.operation
+        # Virtual contexts share the ParentId of what encloses them.
+        if body is not None and around is not None and around.is_virtual:
+            is_itself = around.operation_id == operation.operation_id
+            if around.parent_id == parent_id and not is_itself:
                 return body
         node = None if parent_id is None else self._nodes.get(parent_id)
         return self.begun.root if node is None else node
 
     # Bodies
 
-    def attempt(self, operation: OperationDetails, /) -> AttemptSpan | None:
+    def attempt(
+        self, operation: OperationDetails, /
+    ) -> AbstractContextManager[Callable[[AttemptOutcome], None] | None] | None:
         """Wrap an attempt; called in the task or thread that runs it."""
         node = self._nodes.get(operation.operation_id)
         if node is None or not self._is_recorded:
@@ -230,8 +245,7 @@ class TracingPlugin(Instrumentation):
             node.is_silent = node.is_dead or parent.is_silent
             self._nodes[operation.operation_id] = node
             if operation.is_virtual:
-                self._open[operation.operation_id] = node
-                self.view.open(node)
+                self._opened(operation.operation_id, node)
         RUNNING_BODY.set(node)
         span = BodySpan(NodeBody(node, self.view.span_context_of), node.name)
         return BodyOfContext(span, node, self._body_ended)
@@ -240,16 +254,20 @@ class TracingPlugin(Instrumentation):
         """What is left open in a body that has ended is nobody's any more."""
         node.body_end_ns = now_ns = self.facts.clock.now()
         node.is_end_awaited = not isinstance(outcome.exception, CancelledError)
-        for other in reversed(self._open.copy().values()):
-            if not other.body_end_ns and other.is_in(node):
-                self._cut_off(other, now_ns)
+        self._cut_off_children(node, now_ns)
         operation = node.operation
         if operation is None or not operation.is_virtual:
             return
-        self._open.pop(operation.operation_id, None)
+        self._closed(operation.operation_id, node)
         is_seen = node.span is not None or not node.is_silent
         ended = operation._replace(status=outcome.status) if is_seen else None
         self.view.close(node, ended, now_ns)
+
+    def _cut_off_children(self, node: Node, now_ns: int) -> None:
+        for child in reversed(node.open_children.copy().values()):
+            self._cut_off_children(child, now_ns)
+            if not child.body_end_ns:
+                self._cut_off(child, now_ns)
 
     # What else is told
 

@@ -55,23 +55,22 @@ class Settings:
     now_ns: Callable[[], int] | None = None
 
 
-def settings_from_environment() -> dict[str, Any]:
+def settings_from_environment() -> Settings:
     """Read `DURABLE_OTEL_VIEW`, `_METRICS`, `_BAGGAGE_KEYS` and `_FLUSH_TIMEOUT`.
 
     Raises:
         ValueError: One of them is not what it should be.
     """
-    found: dict[str, Any] = {}
-    if view := _variable("VIEW"):
-        found["view"] = View(view.lower())
-    if metrics := _variable("METRICS"):
-        found["metrics"] = metrics.lower() not in ("0", "false", "no", "off")
-    if keys := _variable("BAGGAGE_KEYS"):
-        found["baggage_keys"] = tuple(key.strip() for key in keys.split(",") if key.strip())
-    if seconds := _variable("FLUSH_TIMEOUT"):
-        found["flush_timeout"] = float(seconds)
-    return found
+    view = _variable("VIEW")
+    seconds = _variable("FLUSH_TIMEOUT")
+    keys = (key.strip() for key in _variable("BAGGAGE_KEYS").split(","))
+    return Settings(
+        view=View(view.lower()) if view else View.INVOCATION,
+        metrics=_variable("METRICS").lower() not in ("0", "false", "no", "off"),
+        baggage_keys=tuple(key for key in keys if key),
+        flush_timeout=float(seconds) if seconds else DEFAULT_FLUSH_SECONDS,
+    )
 
 
-def _variable(name: str) -> str | None:
-    return os.environ.get(f"DURABLE_OTEL_{name}")
+def _variable(name: str) -> str:
+    return os.environ.get(f"DURABLE_OTEL_{name}", "")

@@ -10,11 +10,12 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Protocol
 
-from opentelemetry import trace
 from opentelemetry.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from opentelemetry import trace
 
 
 class IdGenerator(Protocol):
