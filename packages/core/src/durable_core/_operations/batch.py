@@ -266,10 +266,10 @@ class Batch(Child[BatchResult[Any]]):
     def _result(self, reason: CompletionReason) -> tuple[BatchResult[Any], OperationUpdate]:
         statuses = self._decision.statuses if self._decision is not None else self._statuses
         by_index = {item.index: item for item in self._items}
-        items = [
+        items: list[BatchItem[Any]] = [
             by_index[index].item(status)
             if index in by_index
-            else BatchItem[Any](index, self._bodies[index].name, status)
+            else BatchItem(index, self._bodies[index].name, status)
             for index, status in sorted(statuses.items())
         ]
         result: BatchResult[Any] = BatchResult(items, reason)
