@@ -65,8 +65,9 @@ def test_a_store_keeps_its_inner_serdes_if_that_is_the_users_own(bench: Any, tmp
         await context.step("s", annotated)
         await context.wait(1)
 
-    bench.result(handler)
-    assert "disguised:" in bench.service.named("s").result
+    assert bench.finish(handler).status == "SUCCEEDED"
+    recorded = bench.service.named("s").result
+    assert "disguised:" in recorded + "".join(f.read_text() for f in tmp_path.rglob("*.*"))
 
 
 def test_a_subclass_that_changes_nothing_still_gives_way_to_an_annotation(bench: Any) -> None:
