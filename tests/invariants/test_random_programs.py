@@ -1,432 +1,179 @@
-"""Any program gives the same result however often it is cut off and replayed."""
+"""Any program, under any fault: the same outcome, and every cut of its history replays."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from random import Random
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from durable_core import (
-    CompletionConfig,
-    DurableContext,
-    DurableOperationError,
-    NestingType,
-    RetryDecision,
-    StepSemantics,
-    current_step,
+from durable_core import CallbackTimeoutError, DurableContext
+from durable_testing import DurableTestRunner, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+Program = tuple[Any, ...]
+
+leaves = st.one_of(
+    st.tuples(st.just("step"), st.integers(0, 3)),
+    st.tuples(st.just("plain-step"), st.just(0)),
+    st.tuples(st.just("flaky"), st.integers(1, 2)),
+    st.tuples(st.just("wait"), st.integers(1, 4)),
+    st.tuples(st.just("sleep"), st.integers(1, 4)),
+    st.tuples(st.just("callback"), st.integers(1, 4)),
+    st.tuples(st.just("unanswered"), st.integers(1, 4)),
+    st.tuples(st.just("invoke"), st.integers(0, 3)),
 )
-from durable_core.lowlevel import OperationType
-from durable_testing.engine import (
-    EngineHooks,
-    LocalEngine,
-    VirtualClock,
-    durable_function,
-    in_memory,
+
+
+def composed(inner: st.SearchStrategy[Program]) -> st.SearchStrategy[Program]:
+    parts = st.lists(inner, min_size=1, max_size=3).map(tuple)
+    kinds = ("sequence", "gather", "group", "map", "race", "child", "timeout")
+    return st.one_of(*(st.tuples(st.just(kind), parts) for kind in kinds))
+
+
+programs = st.recursive(leaves, composed, max_leaves=8)
+faults = st.lists(
+    st.one_of(
+        st.builds(lambda n: Fault.crash(before_checkpoint=n), st.integers(1, 6)),
+        st.builds(lambda n: Fault.crash(after_checkpoint=n), st.integers(1, 6)),
+        st.builds(lambda n: Fault.lost_response(checkpoint=n), st.integers(1, 6)),
+        st.builds(lambda n: Fault.stale_token(checkpoint=n), st.integers(1, 6)),
+        st.builds(lambda n: Fault.throttle(checkpoint=n), st.integers(1, 6)),
+        st.builds(lambda n: Fault.invocation_error(invocation=n), st.integers(1, 3)),
+    ),
+    max_size=3,
 )
-from durable_testing.model import ServiceConfig
-from durable_testing.model.ids import seeded_ids
-
-# A program is a nested list: [kind, *arguments]. Steps are async: which of two threads ends first is
-# the machine's choice, not the program's. Waits last an odd number of seconds of their own,
-# so that no two timers are due in the same millisecond unless the program says so.
-
-
-def programs() -> st.SearchStrategy[list[Any]]:
-    """Draw a program."""
-    seconds = st.integers(1, 40)
-    leaf = st.one_of(
-        st.just(["step"]),
-        st.builds(lambda n: ["flaky", n], st.integers(1, 2)),
-        st.just(["failing"]),
-        st.just(["once"]),
-        st.builds(lambda n: ["sleep", n], seconds),
-        st.builds(lambda n: ["wait", n], seconds),
-        st.builds(lambda n: ["callback", n], seconds),
-        st.builds(lambda n: ["poll", n], st.integers(1, 3)),
-        st.just(["note"]),
-        st.just(["time"]),
-        st.just(["random"]),
-        st.just(["turn"]),
-    )
-
-    def extend(inner: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[list[Any]]:
-        several = st.lists(inner, min_size=1, max_size=4)
-        return st.one_of(
-            st.builds(lambda xs: ["seq", *xs], several),
-            st.builds(lambda xs: ["gather", *xs], several),
-            st.builds(lambda xs: ["group", *xs], several),
-            st.builds(lambda xs: ["first", *xs], several),
-            st.builds(lambda xs: ["completed", *xs], several),
-            st.builds(lambda x: ["child", x], inner),
-            st.builds(lambda x: ["virtual", x], inner),
-            st.builds(
-                lambda xs, c, e: ["map", c, e, *xs], several, st.integers(0, 2), st.integers(0, 2)
-            ),
-            st.builds(lambda xs: ["flat", *xs], several),
-            st.builds(lambda xs: ["race", *xs], several),
-            st.builds(lambda xs: ["all_settled", *xs], several),
-            st.builds(lambda x, n: ["timeout", n, x], inner, seconds),
-            st.builds(lambda x: ["try", x], inner),
-            st.builds(lambda x: ["retried", x], inner),
-        )
-
-    return st.recursive(leaf, extend, max_leaves=8)
-
-
-@dataclass
-class Run:
-    """What one execution did outside its workflow."""
-
-    bodies: dict[tuple[str, int], int] = field(default_factory=dict)
-    repeated: list[str] = field(default_factory=list)
-    answers: dict[str, int] = field(default_factory=dict)
-    settled: Any = None
-
-    def body(self, value: Any) -> Any:
-        """Run as a step's body."""
-        step = current_step()
-        key = (step.operation_id, step.attempt)
-        self.bodies[key] = self.bodies.get(key, 0) + 1
-        if self.settled(step.operation_id):
-            self.repeated.append(step.operation_id)
-        return value
-
-
-NOTES: ContextVar[list[Any]] = ContextVar("notes")
 
 
 class Interpreter:
-    """Runs a program as a workflow."""
+    """Runs a program in one body; `trace` is what the body may share between its tasks.
 
-    def __init__(self, program: list[Any], run: Run) -> None:
-        self.program = program
-        self.run = run
+    A body in a context of its own has a trace of its own: once it is recorded, a replay does not
+    enter it again.
+    """
 
-    async def handler(self, event: Any, context: DurableContext) -> Any:
-        notes: list[Any] = []
-        NOTES.set(notes)
-        result = await self.value(context, self.program, "0")
-        return {"result": result, "notes": notes}
+    def __init__(self) -> None:
+        self.trace: list[str] = []
 
-    async def value(self, ctx: DurableContext, program: list[Any], at: str) -> Any:
-        NOTES.get().append(f"+{at}")
+    async def run(self, context: DurableContext, program: Program) -> Any:
+        kind, argument = program
+        result = await getattr(self, kind.replace("-", "_"))(context, argument)
+        self.trace.append(kind)
+        return result
+
+    async def step(self, context: DurableContext, value: int) -> int:
+        return await context.step("step", returned, value)
+
+    async def plain_step(self, context: DurableContext, value: int) -> int:
+        return await context.step("plain", lambda: value)
+
+    async def flaky(self, context: DurableContext, times: int) -> int:
+        return await context.step(f"flaky-{times}", returned, times)
+
+    async def wait(self, context: DurableContext, seconds: int) -> None:
+        await context.wait(seconds=seconds)
+
+    async def sleep(self, context: DurableContext, seconds: int) -> None:
+        del context
+        await asyncio.sleep(seconds)
+
+    async def callback(self, context: DurableContext, hours: int) -> str:
+        return await context.wait_for_callback(f"in-{hours}", ignored)
+
+    async def unanswered(self, context: DurableContext, hours: int) -> str:
         try:
-            return await getattr(self, f"do_{program[0]}")(ctx, program[1:], at)
-        finally:
-            NOTES.get().append(f"-{at}")
+            return await context.wait_for_callback("never", ignored, timeout=hours * 3600)
+        except CallbackTimeoutError:
+            return "timeout"
 
-    async def inner(self, ctx: DurableContext, programs: list[Any], at: str) -> list[Any]:
-        return [self.value(ctx, entry, f"{at}.{place}") for place, entry in enumerate(programs)]
+    async def invoke(self, context: DurableContext, value: int) -> int:
+        return await context.invoke("call", "function", {"value": value})
 
-    # Leaves
+    async def sequence(self, context: DurableContext, parts: tuple[Program, ...]) -> list[Any]:
+        return [await self.run(context, part) for part in parts]
 
-    async def do_step(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        async def body() -> str:
-            return self.run.body(at)
+    async def gather(self, context: DurableContext, parts: tuple[Program, ...]) -> list[Any]:
+        return await asyncio.gather(*(self.run(context, part) for part in parts))
 
-        return await ctx.step(f"step {at}", body)
-
-    async def do_flaky(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        async def body() -> int:
-            self.run.body(at)
-            attempt = current_step().attempt
-            if attempt <= args[0]:
-                raise ValueError(at)
-            return attempt
-
-        return await ctx.step(
-            f"flaky {at}", body, retry_strategy=lambda _, attempt: RetryDecision.retry(attempt * 7)
-        )
-
-    async def do_failing(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        async def body() -> None:
-            self.run.body(at)
-            raise KeyError(at)
-
-        try:
-            await ctx.step(f"failing {at}", body, retry_strategy=lambda *_: RetryDecision.stop())
-        except DurableOperationError as error:
-            return [type(error).__name__, error.error_type, error.message]
-
-    async def do_once(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        async def body() -> str:
-            return self.run.body(at)
-
-        return await ctx.step(
-            f"once {at}",
-            body,
-            semantics=StepSemantics.AT_MOST_ONCE_PER_RETRY,
-            retry_strategy=lambda *_: RetryDecision.retry(1),
-        )
-
-    async def do_sleep(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        await asyncio.sleep(args[0])
-        return at
-
-    async def do_wait(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        await ctx.wait(f"wait {at}", args[0])
-        return at
-
-    async def do_callback(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        self.run.answers[f"callback {at}"] = args[0]
-        result, _ = await ctx.create_callback(f"callback {at}")
-        return await result
-
-    async def do_poll(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        from durable_core import WaitDecision  # noqa: PLC0415
-
-        async def check(state: int) -> int:
-            return self.run.body(state + 1)
-
-        return await ctx.wait_for_condition(
-            f"poll {at}",
-            check,
-            initial_state=0,
-            wait_strategy=lambda s, _: (
-                WaitDecision.stop() if s >= args[0] else WaitDecision.wait(3)
-            ),
-        )
-
-    async def do_note(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        NOTES.get().append(at)
-
-    async def do_time(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        # The value differs between runs; that it is the same on each replay is what `stable` sees.
-        self.run_time(f"{ctx._body.operation_id}/{at}", at, ctx.now().isoformat())
-
-    async def do_random(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        return ctx.random.randrange(1000)
-
-    async def do_turn(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        await asyncio.sleep(0)
-
-    def run_time(self, body: str, at: str, value: str) -> None:
-        times = self.run.__dict__.setdefault("times", {})
-        place = f"{body}/{sum(1 for note in NOTES.get() if note == f'+{at}')}"
-        if times.setdefault(place, value) != value:
-            self.run.repeated.append(f"time at {place}: {times[place]} then {value}")
-
-    # Composites
-
-    async def do_seq(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        return [await self.value(ctx, entry, f"{at}.{place}") for place, entry in enumerate(args)]
-
-    async def do_gather(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        return await asyncio.gather(*await self.inner(ctx, args, at))
-
-    async def do_group(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
+    async def group(self, context: DurableContext, parts: tuple[Program, ...]) -> list[Any]:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(entry) for entry in await self.inner(ctx, args, at)]
+            tasks = [group.create_task(self.run(context, part)) for part in parts]
         return [task.result() for task in tasks]
 
-    async def do_first(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        tasks = [asyncio.ensure_future(entry) for entry in await self.inner(ctx, args, at)]
+    async def map(self, context: DurableContext, parts: tuple[Program, ...]) -> list[Any]:
+        batch = await context.map("map", parts, lambda child, part, _: in_a_body(child, part))
+        return batch.results()
+
+    async def child(self, context: DurableContext, parts: tuple[Program, ...]) -> list[Any]:
+        return await context.run_in_child_context("child", in_a_body, ("sequence", parts))
+
+    async def race(self, context: DurableContext, parts: tuple[Program, ...]) -> str:
+        """Decide by what came first, and wait for all."""
+        tasks = [asyncio.create_task(self.run(context, part)) for part in parts]
         done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        return sorted(json.dumps(task.result()) for task in done)
+        await context.step(f"{len(done)} first, after {len(self.trace)}", returned, 0)
+        if pending:
+            await asyncio.wait(pending)
+        return "raced"
 
-    async def do_completed(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        return [await entry for entry in asyncio.as_completed(await self.inner(ctx, args, at))]
-
-    async def do_child(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        return await ctx.run_in_child_context(f"child {at}", self.apart, args[0], f"{at}.0")
-
-    async def apart(self, ctx: DurableContext, program: list[Any], at: str) -> Any:
-        """Run in a body that a replay may leave out: what it notes is not compared."""
-        NOTES.set([])
-        return await self.value(ctx, program, at)
-
-    async def do_virtual(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        return await ctx.run_in_child_context(self.value, args[0], f"{at}.0", virtual=True)
-
-    async def batch(self, ctx: DurableContext, programs: list[Any], at: str, **options: Any) -> Any:
-        async def item(child: DurableContext, entry: Any, index: int) -> Any:
-            return await self.apart(child, entry, f"{at}.{index}")
-
-        result = await ctx.map(f"map {at}", programs, item, **options)
-        return [
-            [entry.index, entry.status.value, entry.result, entry.error and entry.error.error_type]
-            for entry in result.all
-        ] + [result.completion_reason.value]
-
-    async def do_map(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        concurrency, early, *programs = args
-        completion = [
-            CompletionConfig.all_completed(),
-            CompletionConfig(),
-            CompletionConfig(min_successful=1),
-        ][early]
-        return await self.batch(
-            ctx, programs, at, max_concurrency=concurrency or None, completion=completion
-        )
-
-    async def do_flat(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        return await self.batch(
-            ctx, args, at, nesting=NestingType.FLAT, completion=CompletionConfig.all_completed()
-        )
-
-    async def do_race(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        tasks = [asyncio.ensure_future(entry) for entry in await self.inner(ctx, args, at)]
-        result = await ctx.promise.race(f"race {at}", tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return result
-
-    async def do_all_settled(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        tasks = [asyncio.ensure_future(entry) for entry in await self.inner(ctx, args, at)]
-        settled = await ctx.promise.all_settled(f"settled {at}", tasks)
-        return [[entry.status, entry.value] for entry in settled]
-
-    async def do_timeout(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        seconds, program = args
+    async def timeout(self, context: DurableContext, parts: tuple[Program, ...]) -> str:
         try:
-            async with asyncio.timeout(seconds + 0.5):
-                return await self.value(ctx, program, f"{at}.0")
+            async with asyncio.timeout(3600 * 24):
+                await self.sequence(context, parts)
         except TimeoutError:
-            return "timed out"
-
-    async def do_try(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        try:
-            result = await self.value(ctx, args[0], f"{at}.0")
-        except DurableOperationError as error:
-            return type(error).__name__
-        if NOTES.get().count(f"+{at}.0") % 2:
-            raise ValueError(json.dumps(result))
-        return result
-
-    async def do_retried(self, ctx: DurableContext, args: list[Any], at: str) -> Any:
-        try:
-            result = await ctx.with_retry(
-                f"retried {at}",
-                self.attempted,
-                args[0],
-                at,
-                retry_strategy=lambda _, n: (
-                    RetryDecision.retry(2) if n < 2 else RetryDecision.stop()
-                ),
-            )
-        except DurableOperationError as error:
-            result = [type(error).__name__, error.error_type, error.message]
-        return result
-
-    async def attempted(self, ctx: DurableContext, program: list[Any], at: str) -> Any:
-        return await self.apart(ctx, program, f"{at}.0")
+            return "timeout"
+        return "in time"
 
 
-class Crash(BaseException):
-    """The process of an invocation dies."""
+async def in_a_body(context: DurableContext, program: Program) -> Any:
+    interpreter = Interpreter()
+    result = await interpreter.run(context, program)
+    await context.step(f"traced {','.join(interpreter.trace)}"[:200], returned, 0)
+    return result
 
 
-class CrashingService:
-    """Passes calls on; the process dies after each, once its answer is durable."""
-
-    def __init__(self, service: Any, hooks: CrashHooks) -> None:
-        self.service = service
-        self.hooks = hooks
-
-    def checkpoint(self, request: Any) -> Any:
-        answer = self.service.checkpoint(request)
-        self.hooks.calls += 1
-        # An at-most-once attempt that dies each time between START and its end never ends.
-        is_once = any(
-            update.name and "once" in update.name and update.action == "START"
-            for update in request.updates
-        )
-        if not is_once and self.hooks.dies(self.hooks.calls):
-            raise Crash
-        return answer
-
-    def load_page(self, *args: Any) -> Any:
-        return self.service.load_page(*args)
+async def returned(value: int) -> int:
+    return value
 
 
-class CrashHooks(EngineHooks):
-    """Lets invocations die."""
-
-    def __init__(self, dies: Any) -> None:
-        self.dies = dies
-        self.calls = 0
-
-    def service(self, invocation: Any, service: Any) -> Any:
-        return CrashingService(service, self)
+async def ignored(callback_id: str) -> None: ...
 
 
-CONFIG = ServiceConfig(invocation_attempts=100_000, invocation_backoff_seconds=0)
+def workflow_of(program: Program) -> Callable[[Any, DurableContext], Awaitable[Any]]:
+    async def handler(event: Any, context: DurableContext) -> Any:
+        return await in_a_body(context, program)
+
+    return handler
 
 
-async def execute(program: list[Any], dies: Any) -> tuple[Any, dict[str, Any], Run, int]:
-    """Run a program to its end: outcome, the operations it made, and what it did outside."""
-    run = Run()
-    interpreter = Interpreter(program, run)
-    hooks = CrashHooks(dies)
-    clock = VirtualClock()
-    async with LocalEngine(
-        [durable_function("main", interpreter.handler, execution_timeout_seconds=10_000_000)],
-        in_memory(new_id=seeded_ids(0), config=CONFIG),
-        clock=clock,
-        hooks=hooks,
-        random=Random(0).random,  # noqa: S311  not for secrets
-    ) as engine:
-        started = await engine.start("main", "null", name="one")
-        arn = started.execution_arn
-
-        def settled(operation_id: str) -> bool:
-            records = {record.id: record for record in engine.model.operations(arn)}
-            record = records.get(operation_id)
-            return record is not None and record.is_terminal
-
-        run.settled = settled
-        while True:
-            outcome = await engine.outcome_or_blocked(arn)
-            if outcome.ended_at_ms is not None:
-                break
-            open_callbacks = engine.model.open_callbacks(arn)
-            assert open_callbacks, "blocked without a callback"
-            first = min(open_callbacks, key=lambda c: c.started_at_ms + run.answers[c.name] * 1000)
-            await engine.apply(
-                lambda model, now, c=first: model.callback_succeed(c.callback_id, "answer", now)
-            )
-        made = {
-            record.id: (record.type, record.subtype, record.name, record.parent_id)
-            for record in engine.model.operations(arn)
-            if record.type is not OperationType.EXECUTION
-        }
-    return outcome, made, run, hooks.calls
+def runner_of(program: Program, **options: Any) -> DurableTestRunner:
+    runner = DurableTestRunner(workflow_of(program), replay_check="every", **options)
+    for times in (1, 2):
+        runner.step(f"flaky-{times}").fails_with(ValueError("no"), times=1)
+    for hours in range(1, 5):
+        runner.callback(f"in-{hours}").succeeds_with("answer", after=timedelta(hours=hours))
+    runner.callback("never").times_out()
+    runner.function("function", calls=lambda payload: payload["value"])
+    return runner
 
 
-def compared(outcome: Any) -> Any:
-    error = outcome.error
-    return (outcome.status, outcome.result, error and (error.type, error.message))
+@settings(
+    deadline=None,
+    max_examples=30,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    print_blob=True,
+)
+@given(programs, faults, st.sampled_from([None, 1, 3]))
+def test_any_program_ends_alike_under_any_faults_and_replays_from_every_cut(
+    program: Program, faults: list[Fault], page_size: int | None
+) -> None:
+    calm = runner_of(program).run_sync()
+    disturbed = runner_of(program, faults=faults, state_page_size=page_size).run_sync()
 
-
-def check(program: list[Any], dies: Any = lambda call: True) -> None:
-    async def both() -> None:
-        straight, made, _, _ = await execute(program, lambda call: False)
-        cut, made_again, run, _ = await execute(program, dies)
-        assert compared(cut) == compared(straight)
-        assert made_again == made
-        assert run.repeated == []
-
-    asyncio.run(both())
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(programs())
-def test_a_crash_after_every_checkpoint_changes_nothing(program: list[Any]) -> None:
-    check(program)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(programs(), st.integers(0, 2**32))
-def test_crashes_at_random_checkpoints_change_nothing(program: list[Any], seed: int) -> None:
-    random = Random(seed)  # noqa: S311  not for secrets
-    check(program, lambda call: random.random() < 0.4)
+    assert calm.succeeded, calm
+    assert disturbed.succeeded, disturbed
+    assert disturbed.value == calm.value
