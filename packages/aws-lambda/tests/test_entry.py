@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import os
@@ -114,7 +115,7 @@ def test_the_handler_looks_like_its_function(durable):
 
     assert isinstance(handler, DurableHandler)
     assert (handler.__name__, handler.__doc__) == ("handler", "What it does.")
-    assert asyncio.iscoroutinefunction(handler.__wrapped__)
+    assert inspect.iscoroutinefunction(handler.__wrapped__)
     assert workflow_of(handler) == Workflow(handler.__wrapped__)
 
 
