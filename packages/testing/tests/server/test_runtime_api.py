@@ -8,6 +8,7 @@ import json
 import pytest
 
 from durable_core.lowlevel import ErrorObject
+from durable_testing.engine import VirtualClock
 from durable_testing.engine.remote import RemoteCall, RemoteFunctionError
 from durable_testing.server import asgi_request
 from durable_testing.server.runtime_api import PREFIX, RuntimeApi
@@ -20,12 +21,10 @@ AGENT = {"User-Agent": "aws-lambda-python/3.13"}
 
 class Runtime:
     def __init__(self):
-        self.workers = Workers("orders")
-        self.app = RuntimeApi(
-            self.workers,
-            arn_of=lambda name, version: f"arn:{name}:{version}",
-            deadline_ms=lambda: 1234,
-        )
+        self.clock = VirtualClock(1000, is_running=False)
+        self.workers = Workers(self.clock, 60)
+        arn_of = "arn:{}:{}".format
+        self.app = RuntimeApi(self.workers, arn_of=arn_of)
 
     def call(self, call=CALL):
         return asyncio.ensure_future(self.workers.call(call))
@@ -82,7 +81,7 @@ def test_a_call_goes_to_a_worker_and_its_answer_comes_back(runtime, order):
         headers = {key: value for key, value in asked.headers.items() if "runtime" in key}
         assert headers == {
             "lambda-runtime-aws-request-id": "r1",
-            "lambda-runtime-deadline-ms": "1234",
+            "lambda-runtime-deadline-ms": "61000",
             "lambda-runtime-invoked-function-arn": "arn:orders:2",
             "lambda-runtime-trace-id": "",
         }
@@ -271,6 +270,24 @@ def test_workers_that_ask_are_sent_away_when_the_server_stops(runtime):
         await asyncio.sleep(0)
         runtime.workers.close()
         assert (await asking).status == 503
+
+    run(scenario())
+
+
+def test_the_timeout_of_a_call_begins_when_a_worker_has_it(runtime):
+    async def scenario():
+        call = runtime.call()
+        await runtime.clock.advance_to(1_000_000)
+        asked = await runtime.next()
+        assert asked.headers["lambda-runtime-deadline-ms"] == "1060000"
+        await runtime.clock.advance_to(1_059_999)
+        assert not call.done()
+        await runtime.clock.advance_to(1_060_000)
+        with pytest.raises(RemoteFunctionError) as caught:
+            await call
+        message = "RequestId: r1 Error: Task timed out after 60.00 seconds"
+        assert caught.value.error == ErrorObject(message, "Sandbox.Timedout")
+        assert runtime.clock.next_timer_ms() is None
 
     run(scenario())
 

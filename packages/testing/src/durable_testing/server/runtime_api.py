@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from durable_testing.engine.remote import RemoteCall
-    from durable_testing.server.workers import Connection, Workers
+    from durable_testing.server.workers import Connection, Flight, Workers
 
 PREFIX: Final = "/2018-06-01/runtime"
 MAX_RESPONSE_BYTES: Final = 6_291_556
@@ -36,20 +35,12 @@ class RuntimeApi:
 
     Args:
         workers: The function's processes.
-        arn_of: Returns the function's qualified ARN for a version.
-        deadline_ms: Returns when a call that is handed out now must be over.
+        arn_of: Returns a function's ARN, qualified with a version.
     """
 
-    def __init__(
-        self,
-        workers: Workers,
-        *,
-        arn_of: Callable[[str, str], str],
-        deadline_ms: Callable[[], int],
-    ) -> None:
+    def __init__(self, workers: Workers, *, arn_of: Callable[[str, str], str]) -> None:
         self.workers = workers
         self._arn_of = arn_of
-        self._deadline_ms = deadline_ms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of a worker."""
@@ -89,20 +80,19 @@ class RuntimeApi:
             asking.cancel()
         if asking.cancelled():
             return None if gone.done() else _refused(503, "Shutdown", "The server stops")
-        delivery = asking.result()
+        flight = asking.result()
         if gone.done() and is_handed_out:
-            self.workers.give_back(delivery)
+            self.workers.give_back(flight)
             return None
-        if request.client is not None and _is_persistent(request):
-            self.workers.take(delivery, _connection(request))
-        return Response(
-            delivery.call.payload, headers=self._headers(delivery.call), media_type=JSON_TYPE
-        )
+        if _is_persistent(request):
+            self.workers.take(flight, _connection(request))
+        return Response(flight.call.payload, headers=self._headers(flight), media_type=JSON_TYPE)
 
-    def _headers(self, call: RemoteCall) -> Mapping[str, str]:
+    def _headers(self, flight: Flight) -> Mapping[str, str]:
+        call = flight.call
         headers = {
             "Lambda-Runtime-Aws-Request-Id": call.request_id,
-            "Lambda-Runtime-Deadline-Ms": str(self._deadline_ms()),
+            "Lambda-Runtime-Deadline-Ms": str(flight.deadline_ms),
             "Lambda-Runtime-Invoked-Function-Arn": self._arn_of(call.function_name, call.version),
             "Lambda-Runtime-Trace-Id": call.trace_header or "",
         }

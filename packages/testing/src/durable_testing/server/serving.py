@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
+from durable_core.lowlevel import SystemClock
 from durable_testing.engine import LocalEngine, LocalFunction, in_memory
 from durable_testing.model import FunctionConfig, ServiceConfig
 from durable_testing.server.app import create_app
@@ -91,10 +92,15 @@ async def serve(
             function.config.name: stack.enter_context(open_port(options.host, function.port))
             for function in options.remote_functions
         }
-        workers = {name: Workers(name) for name in ports}
+        clock = SystemClock()
+        workers = {
+            function.config.name: Workers(clock, function.config.timeout_seconds)
+            for function in options.remote_functions
+        }
         engine = LocalEngine(
             [*options.functions, *_attached(options.remote_functions, workers)],
             _store(options, stack),
+            clock=clock,
         )
         await stack.enter_async_context(engine)
         stand_in_for_unserved(engine)
@@ -146,29 +152,17 @@ def _front(
     api = create_app(
         access, wait_closed=access.wait_closed, call_function=access.call_function, gate=gate
     )
-    runtimes = {name: _runtime(engine, each) for name, each in workers.items()}
+    arn_of = engine.model.config.function_arn
+    runtimes = {name: RuntimeApi(each, arn_of=arn_of) for name, each in workers.items()}
     by_port = {ports[name].getsockname()[1]: runtime for name, runtime in runtimes.items()}
     return FrontDoor(api, by_port, runtimes)
-
-
-def _runtime(engine: LocalEngine, workers: Workers) -> RuntimeApi:
-    timeout_ms = int((engine.functions[workers.name].timeout_seconds or 0) * 1000)
-    return RuntimeApi(
-        workers,
-        arn_of=engine.model.config.function_arn,
-        deadline_ms=lambda: engine.clock.now_ms() + timeout_ms,
-    )
 
 
 def _attached(
     functions: Iterable[RemoteFunction], workers: Mapping[str, Workers]
 ) -> list[LocalFunction]:
     return [
-        LocalFunction(
-            config=function.config,
-            remote=workers[function.config.name],
-            timeout_seconds=function.config.timeout_seconds,
-        )
+        LocalFunction(config=function.config, remote=workers[function.config.name])
         for function in functions
     ]
 
