@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
+from types import SimpleNamespace
 
 import boto3
 import pytest
 from botocore.config import Config
 
 from durable_aws_lambda.boto_client import BotoClient
+from durable_aws_lambda.certificates import trusted_certificates
 from durable_aws_lambda.client import LambdaClient
 from durable_aws_lambda.retries import RetryPolicy
 from durable_core.lowlevel import (
@@ -471,6 +474,27 @@ def test_a_certificate_nobody_vouches_for_is_refused(
         checkpoint(LambdaClient(surroundings=world))
     assert caught.value.is_retryable
     assert tls_server.requests == []
+
+
+def test_the_systems_certificates_are_trusted_where_there_are_any(monkeypatch, tmp_path):
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    (tmp_path / "one.pem").touch()
+    for cafile, capath in [("there", None), (None, str(tmp_path))]:
+        paths = SimpleNamespace(cafile=cafile, capath=capath)
+        monkeypatch.setattr(ssl, "get_default_verify_paths", lambda paths=paths: paths)
+        assert trusted_certificates() is None
+
+
+def test_botocores_certificates_are_trusted_where_the_system_has_none(monkeypatch, tmp_path):
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    for capath in (None, str(tmp_path)):
+        paths = SimpleNamespace(cafile=None, capath=capath)
+        monkeypatch.setattr(ssl, "get_default_verify_paths", lambda paths=paths: paths)
+        found = trusted_certificates()
+        assert found is not None
+        assert ssl.create_default_context(cafile=found).cert_store_stats()["x509_ca"] > 100
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert trusted_certificates() is None
 
 
 # --- what happens rarely

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 from typing import TYPE_CHECKING
 
+from durable_aws_lambda.certificates import trusted_certificates
 from durable_aws_lambda.response import BrokenResponseError, HttpResponse, ResponseReader
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class ConnectionPool:
         loop = asyncio.get_running_loop()
         endpoint = self._endpoint
         if endpoint.is_tls and self._tls is None:
-            self._tls = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
+            self._tls = ssl.create_default_context(cafile=trusted_certificates())
         async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
             _, connection = await loop.create_connection(
                 lambda: Connection(loop), endpoint.host, endpoint.port, ssl=self._tls
