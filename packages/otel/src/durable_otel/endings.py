@@ -129,7 +129,7 @@ class Leftovers:
         for operation in self._started.pop(parent_id, {}).values():
             known = self._open_nodes.get(operation.operation_id)
             # A context that has ended before the service knows: its own end is still told.
-            if known is None or not known.is_end_awaited:
+            if known is None or not known.ended_as:
                 self._export_one(node, self._known(operation), end_ns, error)
         # A divergence leaves records unclaimed that ended, and were exported, long ago.
         has_diverged = isinstance(error, NonDeterministicExecutionError)

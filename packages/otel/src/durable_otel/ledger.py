@@ -23,17 +23,19 @@ class Memory:
         first_ns: When its first span began.
         last_ns: When its last span ended.
         starts_ns: When operations that are open were first started.
+        left_ns: When an invocation that failed left them.
         used_ids: Operations whose first span was exported although their start may not have
             become durable: the invocation failed.
         unsettled: Operations that were open when an invocation failed: they may have ended.
     """
 
-    __slots__ = ("first_ns", "last_ns", "starts_ns", "unsettled", "used_ids")
+    __slots__ = ("first_ns", "last_ns", "left_ns", "starts_ns", "unsettled", "used_ids")
 
     def __init__(self) -> None:
         self.first_ns = 0
         self.last_ns = 0
         self.starts_ns: dict[str, int] = {}
+        self.left_ns: dict[str, int] = {}
         self.used_ids: set[str] = set()
         self.unsettled: dict[str, OperationDetails] = {}
 

@@ -25,7 +25,7 @@ class Node:
         context: What its children have as parent, once they asked.
         attempt: The attempt that runs, or ran last.
         body_end_ns: When its body ended.
-        is_end_awaited: Its body ended by itself; the record of that is under way.
+        ended_as: How its body ended by itself; the record of that may be under way.
         low_ns: When its earliest child began, as far as exported here.
         high_ns: When its latest child ended, as far as exported here.
         has_exported_child: Whether a span that was exported names it as parent.
@@ -36,10 +36,10 @@ class Node:
         "attributes",
         "body_end_ns",
         "context",
+        "ended_as",
         "has_exported_child",
         "high_ns",
         "is_dead",
-        "is_end_awaited",
         "is_first",
         "is_silent",
         "is_taken_up",
@@ -75,7 +75,7 @@ class Node:
         self.context: Context | None = None
         self.attempt: Any = None
         self.body_end_ns = 0
-        self.is_end_awaited = False
+        self.ended_as = ""
         self.low_ns = start_ns
         self.high_ns = 0
         self.has_exported_child = False

@@ -108,9 +108,12 @@ class TracingPlugin(Instrumentation):
         memory = facts.memory
         has_failed = outcome.status not in ("SUCCEEDED", "FAILED", "PENDING")
         for operation_id, node in reversed(self._open.copy().items()):
-            self._cut_off(node, facts.clock.now())
+            left_ns = facts.clock.now()
+            self._cut_off(node, left_ns)
             if has_failed and node.operation is not None and not node.is_dead:
-                memory.unsettled[operation_id] = node.operation
+                status = node.ended_as or node.operation.status
+                memory.unsettled[operation_id] = node.operation._replace(status=status)
+                memory.left_ns[operation_id] = left_ns
                 if node.is_first:
                     memory.used_ids.add(operation_id)
         describe_invocation(facts.invocation, outcome)
@@ -186,6 +189,9 @@ class TracingPlugin(Instrumentation):
         if node is None or node.is_dead:
             node = Node(self._parent_of(operation), operation, now_ns, is_taken_up=True)
             node.is_dead = True
+            self._nodes[operation_id] = node
+            self.view.open(node)
+            self._settle_children(operation_id)
             now_ns = facts.clock.now()
         elif operation_id not in self._open:
             return
@@ -196,12 +202,20 @@ class TracingPlugin(Instrumentation):
             self._leftovers.seen(operation)
             if operation.type == CONTEXT:
                 self._leftovers.export(node, node.body_end_ns or now_ns)
+        facts.memory.unsettled.pop(operation_id, None)
         self.view.close(node, operation, node.body_end_ns or now_ns)
         self._closed(operation_id, node)
-        facts.memory.unsettled.pop(operation_id, None)
         facts.memory.starts_ns.pop(operation_id, None)
         if operation.type != CONTEXT:
             self._nodes.pop(operation_id, None)
+
+    def _settle_children(self, parent_id: str) -> None:
+        """What a failed invocation left open in a context whose end did become durable."""
+        unsettled = self.facts.memory.unsettled
+        for operation in [each for each in unsettled.values() if each.parent_id == parent_id]:
+            is_ended = operation.status in ("SUCCEEDED", "FAILED")
+            if is_ended or self._leftovers is not None:
+                self._ended(operation)
 
     def _note_lead(self, node: Node, operation: OperationDetails) -> None:
         if node.is_taken_up or operation.started_at_ms is None:
@@ -253,7 +267,8 @@ class TracingPlugin(Instrumentation):
     def _body_ended(self, node: Node, outcome: AttemptOutcome) -> None:
         """What is left open in a body that has ended is nobody's any more."""
         node.body_end_ns = now_ns = self.facts.clock.now()
-        node.is_end_awaited = not isinstance(outcome.exception, CancelledError)
+        if not isinstance(outcome.exception, CancelledError):
+            node.ended_as = outcome.status
         self._cut_off_children(node, now_ns)
         operation = node.operation
         if operation is None or not operation.is_virtual:

@@ -199,10 +199,11 @@ class ExecutionView:
 
     def _interval(self, node: Node, operation: OperationDetails, end_ns: int) -> tuple[int, int]:
         """When it ran, on this host's clock, whatever the service's shows."""
-        if not node.is_taken_up or operation.started_at_ms is None:
-            return node.start_ns, end_ns
         facts = self._facts
         began_ns = facts.memory.starts_ns.pop(operation.operation_id, None)
+        if not node.is_taken_up or operation.started_at_ms is None:
+            # An invocation that failed may have started it before, in vain.
+            return min(began_ns or node.start_ns, node.start_ns), end_ns
         ended_at_ms = operation.ended_at_ms
         if ended_at_ms is None:
             start_ns = operation.started_at_ms * NS_PER_MS + facts.ledger.ahead_ns
@@ -214,7 +215,8 @@ class ExecutionView:
         if began_ns is None:
             began_ns = operation.started_at_ms * NS_PER_MS + facts.ledger.ahead_ns
         began_ns = min(began_ns, end_ns)
-        return began_ns, min(began_ns + took_ns, end_ns)
+        left_ns = facts.memory.left_ns.pop(operation.operation_id, 0)
+        return began_ns, min(max(began_ns + took_ns, left_ns), end_ns)
 
     def context_of(self, node: Node) -> Context:
         """A placeholder of the span to come."""
