@@ -12,9 +12,11 @@ from durable_core import CallbackFailedError, CallbackTimeoutError, DurableConte
 from durable_testing import (
     DurableTestRunner,
     ExecutionBlockedError,
+    ExecutionFailedError,
     OperationNotFoundError,
     ReplayCheckError,
     ScriptError,
+    VirtualClock,
 )
 from durable_testing.model import ServiceError
 
@@ -202,9 +204,30 @@ def test_plain_step_functions_run_in_threads_and_hold_the_time() -> None:
         return len(results)
 
     async def main() -> None:
-        run = DurableTestRunner(handler).start()
+        clock = VirtualClock(patience_seconds=60)
+        run = DurableTestRunner(handler, clock=clock).start()
         result = await run.run_until_suspended()
         assert [each.kind for each in result.operations] == ["step"] * 3 + ["wait"]
         assert (await run.result()).value == 3
+
+    run(main())
+
+
+def test_a_running_attempt_counts() -> None:
+    async def handler(event: Any, context: DurableContext) -> None:
+        await context.step("slow", hanging)
+
+    async def hanging() -> None:
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        clock = VirtualClock(patience_seconds=0.01)
+        async with DurableTestRunner(handler, clock=clock).start() as run:
+            await run.run_until_suspended()
+            await run.advance(60)
+            slow = run.operation("slow")
+            assert (slow.status, slow.attempts) == ("STARTED", 1)
+            with pytest.raises(ExecutionFailedError, match="'slow' has no value, it is STARTED"):
+                _ = slow.value
 
     run(main())
