@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from durable_core._protocol.limits import MAX_NAME_LENGTH
 from durable_core._values.errors import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-MAX_NAME_LENGTH = 256
-"""Longest operation name the service takes; printable ASCII only (service 1.1)."""
 
 
 def checked_name(name: object) -> str | None:
@@ -39,7 +37,7 @@ def name_of(fn: object) -> str | None:
     name = getattr(fn, "__name__", None)
     if name is None and isinstance(fn, partial):
         return name_of(fn.func)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-    if not isinstance(name, str) or name == "<lambda>":
+    if not isinstance(name, str) or name in ("", "<lambda>"):
         return None
     return name if _is_printable(name) and len(name) <= MAX_NAME_LENGTH else None
 

@@ -16,7 +16,11 @@ from durable_core._protocol.records import (
     OperationStatus,
     OperationType,
 )
-from durable_core._values.errors import UNRETRYABLE_ERRORS, StepInterruptedError
+from durable_core._values.errors import (
+    UNRETRYABLE_ERRORS,
+    CheckpointError,
+    StepInterruptedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +91,9 @@ class Attempted(ClaimedOperation[T]):
             self._interrupted(record.attempt + 1)
         else:
             # The service rejects START from STARTED (service 3.4), so a rerun sends none.
-            self._run(self._attempt(record.attempt + 1))
+            attempt = self._attempt(record.attempt + 1)
+            if attempt is not None:
+                self._run(attempt)
 
     def changed(self, record: Operation) -> None:
         """See a START acknowledged, a retry scheduled, or a retry due."""
@@ -118,8 +124,10 @@ class Attempted(ClaimedOperation[T]):
             self.running = None
 
     def _start_attempt(self, number: int) -> None:
-        update = self.update(OperationAction.START)
         attempt = self._attempt(number)
+        if attempt is None:
+            return
+        update = self.update(OperationAction.START)
         if self.waits_for_start:
             self.running = attempt
             self.engine.queue.add_and_wait(update)
@@ -127,9 +135,18 @@ class Attempted(ClaimedOperation[T]):
             self.engine.queue.add(update)
             self._run(attempt)
 
-    def _attempt(self, number: int) -> Attempt:
+    def _attempt(self, number: int) -> Attempt | None:
+        """The next attempt; None if its arguments cannot be had, which ends the operation."""
+        try:
+            arguments = self.arguments()
+        except CheckpointError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the user's serdes
+            self.live_exception = error
+            self.send_failure(error)
+            return None
         context = copy_context()
-        attempt = Attempt(self, self.fn, self.arguments(), context, number)
+        attempt = Attempt(self, self.fn, arguments, context, number)
         context.run(self._enter, attempt)
         if self.engine.observers.hooks.attempt:
             attempt.around = self._around

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from durable_core._values.errors import NonDeterministicExecutionError, WorkflowDeadlockError
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Sequence
 
     from durable_core._engine.operation import ClaimedOperation
 
 
+_NOT_THE_USERS = (
+    asyncio.__file__[: -len("__init__.py")],
+    __file__[: -len("_engine/diagnosis.py")],
+)
+
+
 def _innermost(coro: Any) -> Any:
-    """The coroutine at the end of a chain of awaits."""
-    while True:
-        awaited = getattr(coro, "cr_await", None)
-        if awaited is None or not hasattr(awaited, "cr_frame"):
-            return coro
-        coro = awaited
+    """The user's own coroutine that is deepest in a chain of awaits; failing that, the deepest."""
+    deepest = users = coro
+    while hasattr(deepest, "cr_frame"):
+        if not deepest.cr_code.co_filename.startswith(_NOT_THE_USERS):
+            users = deepest
+        deepest = deepest.cr_await
+    return users
 
 
 def _position(task: asyncio.Task[Any]) -> str:
@@ -27,8 +34,9 @@ def _position(task: asyncio.Task[Any]) -> str:
     frame = getattr(coro, "cr_frame", None)
     if frame is None:
         return f"  ├─ {task.get_name()}"
-    awaited = getattr(coro, "cr_await", None)
-    what = f", awaiting {type(awaited).__name__}" if awaited is not None else ""
+    awaited = coro.cr_await
+    name = getattr(awaited, "__qualname__", type(awaited).__name__)
+    what = f", awaiting {name}" if awaited is not None else ""
     return (
         f"  ├─ {task.get_name()}: {frame.f_code.co_qualname} at "
         f"{frame.f_code.co_filename}:{frame.f_lineno}{what}"
@@ -42,6 +50,16 @@ def deadlock(tasks: Sequence[asyncio.Task[Any]]) -> WorkflowDeadlockError:
         "the workflow can never go on: nothing runs, no timer, callback or invoke is pending, and "
         f"its tasks wait for each other or for something nobody will do:\n{lines}\n"
         "Await operations of the context, or set what these tasks wait for."
+    )
+
+
+def endless(tasks: Sequence[asyncio.Task[Any]]) -> WorkflowDeadlockError:
+    """The error for a workflow that never becomes idle."""
+    lines = "\n".join(_position(task) for task in tasks)
+    return WorkflowDeadlockError(
+        "the workflow never becomes idle: it polls, as `while not x: await asyncio.sleep(0)` does, "
+        "and nothing outside happens before all its tasks wait for something:\n"
+        f"{lines}\nAwait the operation itself, an asyncio.Event or a timer of a second or more."
     )
 
 

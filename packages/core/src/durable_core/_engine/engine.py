@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_core._engine.checkpoint import CheckpointQueue
 from durable_core._engine.deliveries import Deliveries
-from durable_core._engine.diagnosis import deadlock, stuck_context
+from durable_core._engine.diagnosis import deadlock, endless, stuck_context
 from durable_core._engine.due import DueTimes, suspended_on
+from durable_core._engine.failures import shown
 from durable_core._engine.loop import WorkflowLoop
 from durable_core._engine.observers import Observers
+from durable_core._engine.refusals import Refusals
 from durable_core._engine.scope import CURRENT_SCOPE, ContextBody, OutsideScope, Scope
 from durable_core._engine.timer import TimerWait
 from durable_core._journal.divergence import mismatch, unclaimed
@@ -88,6 +90,7 @@ class Engine:
         self._withdrawn: list[Attempt] = []
         self._due = DueTimes()
         self._next_sequence = len(self.journal.records)
+        self._refusals = Refusals()
 
     # Turns
 
@@ -98,7 +101,7 @@ class Engine:
     async def _run(self, handler: Callable[[], Awaitable[Any]]) -> None:
         try:
             value = await handler()
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever it is, it ends the execution
             self._end(Outcome(error=error))
@@ -106,8 +109,10 @@ class Engine:
             self._end(Outcome(value))
 
     def _end(self, outcome: Outcome) -> None:
+        if self.is_discarding:
+            return  # the invocation ends, not the workflow
         error = outcome.error
-        how = "returned" if error is None else f"raised {error!r}"
+        how = "returned" if error is None else f"raised {shown(error)}"
         self.check_all_claimed(self.root, how, error)
         self.root.is_closed = True
         self.outcome = outcome
@@ -132,13 +137,17 @@ class Engine:
         entered = loop.enter()
         try:
             while self.outcome is None and self.failure is None:
-                loop.run_until_idle()
+                if not loop.run_until_idle():
+                    self.fail(endless(loop.pending_tasks()))
                 if self.outcome is not None or self.failure is not None:
                     return
                 if self._ended_bodies:
                     self._deliver_ended_body(self._ended_bodies.pop(0))
                 elif not self._deliver_next():
                     return
+        except DurableError as error:
+            if error is not self.failure:
+                raise
         finally:
             loop.leave(entered)
 
@@ -160,9 +169,10 @@ class Engine:
     def open_at(self, operation: ClaimedOperation[Any], path: str) -> None:
         """Claim the operation at `path`, and start it or take it up where it stands."""
         body = operation.body
-        if self.is_discarding or self.failure is not None or body.is_closed:
-            self._refuse(operation)
         operation.operation_id = operation_id = hashed(path)
+        if self.is_discarding or self.failure is not None or body.is_closed:
+            self._refusals.refuse(self, operation)
+            return
         body.operations[operation_id] = operation
         self.unobserved[operation_id] = operation
         if operation.is_virtual:
@@ -200,16 +210,6 @@ class Engine:
         failure = mismatch(record, identity, path, operation.site)
         self.fail(failure)
         raise failure
-
-    def _refuse(self, operation: ClaimedOperation[Any]) -> None:
-        if self.is_discarding:
-            raise GeneratorExit
-        if self.failure is not None:
-            raise self.failure
-        raise ContextScopeError(
-            f"{operation.subtype} was called in {operation.body.label}, which has already ended "
-            f"({operation.site}): await what a body starts before it returns."
-        )
 
     def has_record(self, path: str) -> bool:
         """Whether the journal holds a record of the operation at `path`."""

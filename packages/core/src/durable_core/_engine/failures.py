@@ -15,6 +15,8 @@ from durable_core._values.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from durable_core._engine.operation import ClaimedOperation
 
 E = TypeVar("E", bound=DurableOperationError)
@@ -23,6 +25,8 @@ _ROOM_FOR_JSON = 1024
 """Left free of the limit for keys, quotes and escapes."""
 _MESSAGE_SHARE = 3
 """A message longer than a third of the limit is cut, so that some of the stack is kept."""
+_SHOWN_MEMBERS = 5
+"""Members of an exception group that its message shows."""
 _CUT = " … (cut)"
 
 
@@ -31,18 +35,43 @@ def error_object(error: BaseException, limit: int = MAX_ERROR_BYTES) -> ErrorObj
     if isinstance(error, DurableOperationError):
         message, kind, data = error.message, error.error_type, error.data
         stack = error.stack_trace
-        if kind is None:
-            kind = error_type_name(type(error))
     else:
-        message, kind, data = str(error), error_type_name(type(error)), None
-        stack = None
+        message, kind, data, stack = message_of(error), None, None, None
+    kind = kind or error_type_name(type(error))
     if stack is None:
         stack = stack_lines(error)
-    room = (limit - _ROOM_FOR_JSON) // 2  # escapes can double a text
+    room = max(0, limit - _ROOM_FOR_JSON) // 2  # escapes can double a text
     message = _cut(message, room // _MESSAGE_SHARE)
     data = _cut(data, room // _MESSAGE_SHARE)
     room -= utf8_size(message or "") + utf8_size(data or "")
     return ErrorObject(message, kind, data, _fitting(stack, room))
+
+
+def message_of(error: BaseException) -> str:
+    """What the exception says; a group says what its members say, which its own text does not."""
+    text = _said(str, error)
+    if not isinstance(error, BaseExceptionGroup):
+        return text
+    members: tuple[BaseException, ...] = error.exceptions  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    said = [f"{error_type_name(type(m))}: {message_of(m)}" for m in members[:_SHOWN_MEMBERS]]
+    return f"{text}: {'; '.join(said)}"
+
+
+def shown(error: BaseException) -> str:
+    """The exception's `repr`, whatever its class makes of that."""
+    return _said(repr, error)
+
+
+def _said(say: Callable[[BaseException], str], error: BaseException) -> str:
+    try:
+        return _storable(say(error))
+    except Exception as failure:  # noqa: BLE001 - user code, which must not cost us the error
+        return f"<{type(error).__name__}: its text cannot be shown ({type(failure).__name__})>"
+
+
+def _storable(text: str) -> str:
+    """The text as UTF-8 can carry it: lone surrogates, as file names have them, are spelled out."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def stack_lines(error: BaseException) -> tuple[str, ...] | None:
@@ -54,13 +83,17 @@ def stack_lines(error: BaseException) -> tuple[str, ...] | None:
     ]
     if not frames:
         return None
-    return tuple("".join(traceback.format_list(frames)).rstrip("\n").split("\n"))
+    text = _storable("".join(traceback.format_list(frames)))
+    return tuple(text.rstrip("\n").split("\n"))
 
 
 def _cut(text: str | None, room: int) -> str | None:
-    if text is None or utf8_size(text) <= room:
+    if text is None:
+        return None
+    text = _storable(text)
+    if utf8_size(text) <= room:
         return text
-    return text.encode()[: room - len(_CUT.encode())].decode(errors="ignore") + _CUT
+    return text.encode()[: max(0, room - len(_CUT.encode()))].decode(errors="ignore") + _CUT
 
 
 def _fitting(stack: tuple[str, ...] | None, room: int) -> tuple[str, ...] | None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
 _PRUNE_AT_LEAST = 64
+MAX_CALLS_A_TURN = 1_000_000
+"""Calls without once being idle: beyond it the workflow polls for what cannot happen meanwhile."""
 
 
 class WorkflowTask(asyncio.Task[Any]):
@@ -97,16 +99,22 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
         self._prune_at = _PRUNE_AT_LEAST
         self._generators: list[AsyncGenerator[Any, Any]] = []
+        self._prune_generators_at = _PRUNE_AT_LEAST
         self._is_closed = False
         self._is_turn_over = False
 
     # Running
 
-    def run_until_idle(self) -> None:
-        """Make every call that is ready, and those they make ready, in order."""
+    def run_until_idle(self) -> bool:
+        """Make every call that is ready, and those they make ready, in order.
+
+        False if there seems to be no end to them.
+        """
         ready = self._ready
         self._is_turn_over = False
-        while ready and not self._is_turn_over:
+        for _ in range(MAX_CALLS_A_TURN):
+            if not ready or self._is_turn_over:
+                return True
             handle = ready.popleft()
             callback = handle.callback
             if callback is None:
@@ -119,6 +127,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
                 self.call_exception_handler(
                     {"message": f"Exception in callback {callback!r}", "exception": error}
                 )
+        return False
 
     def stop_turn(self) -> None:
         """Make no further call in this turn: the execution is decided."""
@@ -134,7 +143,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         previous = events._get_running_loop()  # noqa: SLF001
         hooks = sys.get_asyncgen_hooks()
         events._set_running_loop(self)  # noqa: SLF001
-        sys.set_asyncgen_hooks(firstiter=self._generators.append, finalizer=self._drop_generator)
+        sys.set_asyncgen_hooks(firstiter=self._keep_generator, finalizer=self._drop_generator)
         return previous, hooks
 
     def leave(self, entered: tuple[Any, Any]) -> None:
@@ -143,8 +152,16 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         sys.set_asyncgen_hooks(*hooks)
         events._set_running_loop(previous)  # noqa: SLF001
 
+    def _keep_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Keep it, so that it is closed with the invocation and not when it happens to be freed."""
+        generators = self._generators
+        generators.append(generator)
+        if len(generators) >= self._prune_generators_at:
+            self._generators = [kept for kept in generators if not _is_finished(kept)]
+            self._prune_generators_at = max(_PRUNE_AT_LEAST, 2 * len(self._generators))
+
     def _drop_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
-        """Generators are closed with the invocation, where that is deterministic."""
+        """Do nothing: generators are closed with the invocation, which is deterministic."""
 
     # Tasks
 
@@ -202,12 +219,10 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             silenced: Any = task
             silenced._log_destroy_pending = False  # noqa: SLF001
             coro: Any = task.get_coro()
-            try:
-                context.run(coro.close)
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException:  # noqa: BLE001, S110 - a discarded task has nobody to tell
-                pass
+            _end(context.run, coro.close)
+        for generator in self._generators:
+            if not _is_finished(generator):
+                _end(generator.aclose().send, None)
         self._tasks = []
         self._ready.clear()
         self._generators.clear()
@@ -301,6 +316,20 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     async def shutdown_asyncgens(self) -> None:
         """Do nothing: generators are closed with the invocation."""
+
+
+def _is_finished(generator: Any) -> bool:
+    return generator.ag_frame is None
+
+
+def _end(close: Callable[..., Any], *args: Any) -> None:
+    """Close what is discarded; whatever it raises, there is nobody to tell."""
+    try:
+        close(*args)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # noqa: BLE001, S110
+        pass
 
 
 _FORBIDDEN = (

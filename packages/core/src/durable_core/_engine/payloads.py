@@ -70,16 +70,21 @@ def _store_is_away(error: CheckpointError, operation: ClaimedOperation[Any]) -> 
     operation.engine.fail(error, error.__cause__)
 
 
+def is_too_large(text: str | None) -> bool:
+    """Whether the service would refuse it as a result."""
+    if text is None or len(text) * 4 <= MAX_PAYLOAD_BYTES:
+        return False
+    return utf8_size(text) > MAX_PAYLOAD_BYTES
+
+
 def check_size(text: str | None, operation: ClaimedOperation[Any], what: str = "result") -> None:
     """Refuse a payload that the service would refuse with its whole batch (service 5.2).
 
     Raises:
         SerDesError: It is larger than 256 KB.
     """
-    if text is None or len(text) * 4 <= MAX_PAYLOAD_BYTES:
-        return
-    size = utf8_size(text)
-    if size > MAX_PAYLOAD_BYTES:
+    if text is not None and is_too_large(text):
+        size = utf8_size(text)
         label = operation.name or operation.operation_id[:8]
         raise SerDesError(
             f"the {what} of {operation.subtype} {label!r} takes {size:,} bytes; the service keeps "

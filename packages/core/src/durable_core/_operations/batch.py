@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from durable_core._engine.failures import error_object, restored
 from durable_core._engine.payloads import decode, encode
-from durable_core._journal.ids import child_path
+from durable_core._journal.ids import child_path, operation_id
 from durable_core._operations.batch_codec import (
     Decision,
     ItemOutcome,
@@ -73,6 +73,16 @@ class ItemContext(Child[Any]):
         self.index = index
         self.error_record: ErrorObject | None = None
         self.site = batch.site
+
+    def _returned(self, value: Any) -> None:
+        if self.is_virtual and not self.batch.has_serdes:
+            # Nothing records it but the batch, later: it is seen as it will be read back.
+            try:
+                self.sent_payload, value = encode(self._codec(), value, self)
+            except Exception as error:  # noqa: BLE001 - the value's serdes
+                self._raised(error)
+                return
+        super()._returned(value)
 
     def deliver(self, key_ms: int) -> None:
         """Hand the recorded end to the batch; the batch's clock does not follow its items."""
@@ -169,6 +179,11 @@ class Batch(Child[BatchResult[Any]]):
         self._decision: Decision | None = None
         self._finished: asyncio.Future[CompletionReason] | None = None
 
+    @property
+    def has_serdes(self) -> bool:
+        """Whether a serdes writes the result as a whole."""
+        return self._serdes is not None
+
     async def _coordinate(self, _: Any) -> CompletionReason:
         """Run the items; the body of the batch's context."""
         if not self._bodies:
@@ -242,7 +257,7 @@ class Batch(Child[BatchResult[Any]]):
 
     def _leave(self, how: str, error: BaseException | None) -> bool:
         inner = self.child_body
-        if inner is None or self.is_dropped:
+        if inner is None or self.is_dropped or self.engine.is_discarding:
             return False
         is_early = len(self._statuses) != self._successes + self._failures
         if not is_early and not self._is_recorded():
@@ -314,5 +329,9 @@ class Batch(Child[BatchResult[Any]]):
         serdes = self.item_serdes or serdes_for_return(self._bodies[index].fn, self.body.serdes)
         return decode(serdes, text, self)
 
-    def _error_of_item(self, error: ErrorObject | None) -> Any:
-        return restored(ChildContextError, error, self)
+    def _error_of_item(self, index: int, name: str | None, error: ErrorObject | None) -> Any:
+        found = restored(ChildContextError, error, self)
+        if isinstance(found, DurableOperationError):
+            found.operation_id = operation_id(child_path(self.operation_id, index))
+            found.operation_name = name
+        return found

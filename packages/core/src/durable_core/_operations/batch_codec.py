@@ -93,7 +93,7 @@ def read_short(text: str | None) -> Decision:
 def read_whole(
     text: str | None,
     decode: Callable[[int, str | None], Any],
-    error_of: Callable[[ErrorObject | None], Any],
+    error_of: Callable[[int, str | None, ErrorObject | None], Any],
 ) -> BatchResult[Any]:
     """Read `whole`; `decode` and `error_of` bring an item's result or error back.
 
@@ -111,16 +111,17 @@ def read_whole(
 def _read_item(
     wire: dict[str, Any],
     decode: Callable[[int, str | None], Any],
-    error_of: Callable[[ErrorObject | None], Any],
+    error_of: Callable[[int, str | None, ErrorObject | None], Any],
 ) -> BatchItem[Any]:
     status = BatchItemStatus(wire["status"])
-    return BatchItem(
-        wire["index"],
-        wire.get("name"),
-        status,
-        decode(wire["index"], wire.get("result")) if status is BatchItemStatus.SUCCEEDED else None,
-        error_of(error_from_wire(wire.get("error"))) if status is BatchItemStatus.FAILED else None,
-    )
+    index: int = wire["index"]
+    name: str | None = wire.get("name")
+    result, error = None, None
+    if status is BatchItemStatus.SUCCEEDED:
+        result = decode(index, wire.get("result"))
+    elif status is BatchItemStatus.FAILED:
+        error = error_of(index, name, error_from_wire(wire.get("error")))
+    return BatchItem(index, name, status, result, error)
 
 
 def _loaded(text: str | None) -> dict[str, Any]:

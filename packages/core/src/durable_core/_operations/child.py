@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from durable_core._engine.clock import PINNED_SUFFIX, End
-from durable_core._engine.failures import error_object, restored
+from durable_core._engine.failures import error_object, restored, shown
 from durable_core._engine.observers import details
 from durable_core._engine.operation import ClaimedOperation
 from durable_core._engine.payloads import decode, encode
@@ -184,9 +184,12 @@ class Child(ClaimedOperation[T]):
     async def _run_body(self, context: Any) -> AttemptOutcome:
         try:
             value = await self.fn(context, *self.args)
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the parent gets it
+        except BaseException as error:
+            if self.engine.is_discarding:
+                raise
+            # Whatever it is, the parent gets it.
             self._raised(error)
             return AttemptOutcome("FAILED", error)
         self._returned(value)
@@ -195,9 +198,9 @@ class Child(ClaimedOperation[T]):
     def _leave(self, how: str, error: BaseException | None) -> bool:
         """Close the body; False when nobody wants what comes of it."""
         inner = self.child_body
-        if inner is None or self.is_dropped:
-            return False
         engine = self.engine
+        if inner is None or self.is_dropped or engine.is_discarding:
+            return False
         if not self.is_virtual and self.record is not None:
             engine.check_all_claimed(inner, how, error)
         engine.close_body(inner)
@@ -220,7 +223,7 @@ class Child(ClaimedOperation[T]):
             self.engine.queue.add(update)
 
     def _raised(self, error: BaseException) -> None:
-        if self._leave(f"raised {error!r}", error):
+        if self._leave(f"raised {shown(error)}", error):
             self._failed(error)
 
     def _failed(self, error: BaseException) -> None:
@@ -233,7 +236,7 @@ class Child(ClaimedOperation[T]):
             self.engine.fail(
                 NonDeterministicExecutionError(
                     f"{self!r} is recorded as succeeded, but its body, run again over its "
-                    f"operations, raised {error!r}",
+                    f"operations, raised {shown(error)}",
                     operation_id=self.operation_id,
                 ),
                 error,

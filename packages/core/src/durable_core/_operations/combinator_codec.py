@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from durable_core._engine.failures import error_object, restored
-from durable_core._engine.payloads import decode, encode
+from durable_core._engine.payloads import check_size, decode, encode, is_too_large
+from durable_core._protocol.limits import MAX_ERROR_BYTES
 from durable_core._protocol.records import ErrorObject, OperationStatus
 from durable_core._protocol.wire import error_from_wire, error_to_wire
 from durable_core._values import errors
@@ -40,6 +41,9 @@ _CLASSES: dict[str, type[DurableOperationError]] = {
 }
 IsDurable: TypeAlias = Callable[[int], bool]
 _REFERENCE = "$operation"
+_LIMITS = (MAX_ERROR_BYTES, 16_384, 4_096, 1_536, 1_024)
+"""Of each error of a `PromiseError`: the first with which all of them fit."""
+_ROOM = 1_024
 _NOTHING_SUCCEEDED = "none of the awaitables succeeded"
 
 
@@ -64,19 +68,32 @@ def written(
 
     `is_durable` tells whether a replay has an input's value from the input's own record.
     """
+    text, error = _written(outcome, operation, is_durable)
+    if is_too_large(text):
+        # Larger together than the service keeps: the operations' own records hold them.
+        text, error = _written(outcome, operation, is_durable, refers=True)
+        check_size(text, operation)
+    return text, error
+
+
+def _written(
+    outcome: Outcome,
+    operation: ClaimedOperation[Any],
+    is_durable: IsDurable,
+    *,
+    refers: bool = False,
+) -> tuple[str | None, ErrorObject | None]:
     ends = outcome.inputs
     match outcome.combination:
         case "all":
             failed = [ended.error for ended in ends.values() if ended.error is not None]
             if failed:
                 return None, _error(failed[0])
-            return _values(ends, operation, is_durable), None
+            return _values(ends, operation, is_durable, refers=refers), None
         case "all_settled":
-            return _settled(ends, operation, is_durable), None
+            return _settled(ends, operation, is_durable, refers=refers), None
         case "any" if all(ended.error is not None for ended in ends.values()):
-            wires = [error_to_wire(_error(e.error)) for e in ends.values() if e.error is not None]
-            data = json.dumps(wires)
-            return None, ErrorObject(_NOTHING_SUCCEEDED, "durable_core.PromiseError", data)
+            return None, _all_errors([e.error for e in ends.values() if e.error is not None])
         case _:
             ((index, ended),) = [
                 (index, ended)
@@ -85,12 +102,22 @@ def written(
             ][:1]
             if ended.error is not None:
                 return None, _error(ended.error)
-            return _value(index, ended.value, operation, is_durable), None
+            return _value(index, ended.value, operation, is_durable, refers=refers), None
 
 
-def _error(error: BaseException) -> ErrorObject:
+def _all_errors(errors: list[BaseException]) -> ErrorObject:
+    """The error of a combinator none of whose inputs succeeded, with as much of each as fits."""
+    data = None
+    for limit in _LIMITS:
+        data = json.dumps([error_to_wire(_error(error, limit)) for error in errors])
+        if len(data) + data.count('"') + data.count("\\") <= MAX_ERROR_BYTES - _ROOM:
+            break
+    return ErrorObject(_NOTHING_SUCCEEDED, "durable_core.PromiseError", data)
+
+
+def _error(error: BaseException, limit: int = MAX_ERROR_BYTES) -> ErrorObject:
     """The error with its class, so that a replay raises the same one."""
-    record = error_object(error)
+    record = error_object(error, limit)
     name = type(error).__name__
     if isinstance(error, DurableOperationError) and name in _CLASSES:
         return record._replace(data=json.dumps({"class": name, "data": record.data}))
@@ -107,36 +134,51 @@ def _restored(record: ErrorObject | None, operation: ClaimedOperation[Any]) -> E
 
 
 def _value(
-    index: int, value: Any, operation: ClaimedOperation[Any], is_durable: IsDurable
+    index: int,
+    value: Any,
+    operation: ClaimedOperation[Any],
+    is_durable: IsDurable,
+    *,
+    refers: bool,
 ) -> str | None:
     try:
-        return encode(DEFAULT_SERDES, value, operation)[0]
+        if not (refers and is_durable(index)):
+            return encode(DEFAULT_SERDES, value, operation)[0]
     except SerDesError:
         if not is_durable(index):
             raise
-        return json.dumps({_REFERENCE: [index]})
+    return json.dumps({_REFERENCE: [index]})
 
 
 def _values(
-    ends: dict[int, Ended], operation: ClaimedOperation[Any], is_durable: IsDurable
+    ends: dict[int, Ended],
+    operation: ClaimedOperation[Any],
+    is_durable: IsDurable,
+    *,
+    refers: bool,
 ) -> str | None:
+    are_durable = all(is_durable(index) for index in ends)
     try:
-        return encode(DEFAULT_SERDES, [ended.value for ended in ends.values()], operation)[0]
+        if not (refers and are_durable):
+            return encode(DEFAULT_SERDES, [ended.value for ended in ends.values()], operation)[0]
     except SerDesError:
-        if not all(is_durable(index) for index in ends):
+        if not are_durable:
             raise
-        return json.dumps({_REFERENCE: list(ends)})
+    return json.dumps({_REFERENCE: list(ends)})
 
 
 def _settled(
-    ends: dict[int, Ended], operation: ClaimedOperation[Any], is_durable: IsDurable
+    ends: dict[int, Ended],
+    operation: ClaimedOperation[Any],
+    is_durable: IsDurable,
+    *,
+    refers: bool,
 ) -> str:
     entries: list[dict[str, Any]] = []
     for index, ended in ends.items():
         if ended.error is None:
-            entries.append(
-                {"status": "SUCCEEDED", "value": _value(index, ended.value, operation, is_durable)}
-            )
+            value = _value(index, ended.value, operation, is_durable, refers=refers)
+            entries.append({"status": "SUCCEEDED", "value": value})
         else:
             entries.append({"status": "FAILED", "error": error_to_wire(_error(ended.error))})
     return json.dumps(entries, ensure_ascii=False, separators=(",", ":"))

@@ -12,7 +12,6 @@ from durable_core._engine.attempt import Attempt
 from durable_core._engine.failures import error_object
 from durable_core._engine.future import DurableFuture
 from durable_core._engine.operation import ClaimedOperation
-from durable_core._engine.payloads import check_size
 from durable_core._engine.scope import CURRENT_SCOPE, OutsideScope
 from durable_core._operations.combinator_codec import Ended, Outcome, read, written
 from durable_core._protocol.records import (
@@ -80,7 +79,8 @@ class _Input:
         """Stop it."""
         operation = self._operation()
         if self.attempt is not None:
-            self.combinator.engine.withdraw(self.attempt)
+            if self.attempt.is_requested:
+                self.combinator.engine.withdraw(self.attempt)
         elif operation is None:
             self.handle.cancel()
         elif operation.is_pending:
@@ -212,7 +212,6 @@ class Combinator(ClaimedOperation[Any]):
         queue = self.engine.queue
         try:
             text, error = written(outcome, self, self._is_durable)
-            check_size(text, self)
         except Exception as failure:  # noqa: BLE001 - a value that cannot be recorded
             text, error = None, error_object(failure)
         if error is not None:

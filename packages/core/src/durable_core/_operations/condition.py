@@ -53,7 +53,7 @@ class Condition(Attempted[S]):
     def arguments(self) -> tuple[Any, ...]:
         """The state that the last check left, or the first one."""
         record = self.record
-        if record is None or record.attempt == 0 or record.result is None:
+        if record is None or record.attempt == 0:
             _, state = encode(self._codec(), self._initial_state, self, "state")
         else:
             state = decode(self._codec(), record.result, self, "state")

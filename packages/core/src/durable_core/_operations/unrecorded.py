@@ -6,6 +6,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from durable_core._engine.attempt import Attempt
+from durable_core._engine.failures import shown
 from durable_core._engine.scope import CURRENT_SCOPE, OutsideScope
 
 if TYPE_CHECKING:
@@ -36,5 +37,10 @@ class Unrecorded:
     def attempt_raised(self, attempt: Attempt, error: BaseException) -> None:
         """Hand the error over, as it is."""
         del attempt
+        if isinstance(error, StopIteration):
+            # No future takes one; to the awaiting coroutine it would look like its own end.
+            stopped = RuntimeError(f"unrecorded code raised {shown(error)}")
+            stopped.__cause__ = error
+            error = stopped
         if not self.future.done():
             self.future.set_exception(error)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from durable_core._engine.failures import restored
 from durable_core._operations.callback import CreateCallback
 from durable_core._operations.child import Child
+from durable_core._operations.derived_names import derived_name
 from durable_core._operations.scopes import open_here
 from durable_core._operations.step import Step
 from durable_core._protocol.records import ErrorObject, OperationSubType
@@ -78,7 +79,7 @@ class WaitForCallback(Child[Any]):
         creation = CreateCallback(
             self.engine,
             inner,
-            None if self.name is None else f"{self.name} create callback id",
+            derived_name(self.name, " create callback id"),
             timeout_seconds=self._timeout_seconds,
             heartbeat_seconds=self._heartbeat_seconds,
             serdes=self._callback_serdes,
@@ -87,7 +88,7 @@ class WaitForCallback(Child[Any]):
         submission: Step[Any] = Step(
             self.engine,
             inner,
-            None if self.name is None else f"{self.name} submitter",
+            derived_name(self.name, " submitter"),
             self._submitter,
             (callback_id, *args),
             retry_strategy=self._retry_strategy,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from durable_core._engine.timer import Wait
 from durable_core._operations.child import Child
+from durable_core._operations.derived_names import derived_name
 from durable_core._operations.scopes import open_here
 from durable_core._values.errors import DurableOperationError
 from durable_core._values.serdes import serdes_for_return
@@ -51,7 +52,7 @@ class RetriedGroup(Child[T]):
             attempt: Child[T] = Child(
                 self.engine,
                 inner,
-                self._named(f"attempt-{number}"),
+                derived_name(self.name, f"-attempt-{number}"),
                 self._attempt_fn,
                 args,
                 serdes=self._serdes,
@@ -62,11 +63,9 @@ class RetriedGroup(Child[T]):
                 delay = self._strategy(error, number).delay_seconds(self.engine.random)
                 if not delay:
                     raise
-            await open_here(Wait(self.engine, inner, self._named(f"backoff-{number}"), delay))
+            pause = derived_name(self.name, f"-backoff-{number}")
+            await open_here(Wait(self.engine, inner, pause, delay))
             number += 1
-
-    def _named(self, part: str) -> str | None:
-        return None if self.name is None else f"{self.name}-{part}"
 
     def _codec(self) -> SerDes[Any]:
         return self._serdes or serdes_for_return(self._attempt_fn, self.body.serdes)

@@ -35,6 +35,8 @@ MAX_DELAY_SECONDS: Final = 31_622_400
 MAX_CALLBACK_TIMEOUT_SECONDS: Final = 99_999_999
 """Longest callback or heartbeat timeout (service 1.1)."""
 
+MAX_NAME_LENGTH: Final = 256
+"""Longest operation name; printable ASCII only (service 1.1)."""
 OPERATION_ID_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-_]{1,64}")
 OPERATION_NAME_PATTERN: Final = re.compile(r"[\x20-\x7E]{1,256}")
 SUBTYPE_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-_]{1,32}")
