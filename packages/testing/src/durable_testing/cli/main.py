@@ -31,6 +31,7 @@ SUBCOMMANDS: Final = (
     Subcommand(
         "replay", "Replay recorded histories against the code.", "durable_testing.cli.replay"
     ),
+    Subcommand("trace", "Show what an execution did and when.", "durable_testing.cli.trace"),
     Subcommand("server", "Serve the API of AWS Lambda.", "durable_testing.cli.server"),
 )
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.trace import SpanContext
 
     from durable_testing.tracing.memory import Traces
 
@@ -52,7 +53,7 @@ def assert_trace(
 def trace_tree(traces: Traces | Iterable[ReadableSpan]) -> str:
     """Return a trace as text: a line a span, children below their parent, in start order."""
     spans = sorted(_spans_of(traces), key=lambda span: (span.start_time or 0, span.end_time or 0))
-    known = {span.context.span_id for span in spans}
+    known = {_id_of(span) for span in spans}
     below: dict[int | None, list[ReadableSpan]] = {}
     for span in spans:
         parent = span.parent.span_id if span.parent is not None else None
@@ -70,7 +71,7 @@ def _write(
         status = next((attributes[key] for key in _STATUS_KEYS if key in attributes), "")
         words = [span.name, str(status), span.status.status_code.name]
         lines.append("  " * depth + " ".join(word for word in words if word))
-        _write(lines, below, span.context.span_id, depth + 1)
+        _write(lines, below, _id_of(span), depth + 1)
 
 
 def _spans_of(traces: Traces | Iterable[ReadableSpan]) -> list[ReadableSpan]:
@@ -78,13 +79,24 @@ def _spans_of(traces: Traces | Iterable[ReadableSpan]) -> list[ReadableSpan]:
     return list(found)
 
 
+def _context(span: ReadableSpan) -> SpanContext:
+    context = span.context
+    if context is None:
+        raise TraceError(f"{span.name!r} has no context")
+    return context
+
+
+def _id_of(span: ReadableSpan) -> int:
+    return _context(span).span_id
+
+
 def _id_faults(spans: Sequence[ReadableSpan]) -> list[str]:
     faults: list[str] = []
-    traces = {span.context.trace_id for span in spans}
+    traces = {_context(span).trace_id for span in spans}
     if len(traces) > 1:
         faults.append(f"{len(traces)} traces: {', '.join(f'{each:032x}' for each in traces)}")
-    counts = Counter(span.context.span_id for span in spans)
-    names = {span.context.span_id: span.name for span in spans}
+    counts = Counter(_id_of(span) for span in spans)
+    names = {_id_of(span): span.name for span in spans}
     faults += [
         f"span id {span_id:016x} ({names[span_id]!r}) is there {count} times"
         for span_id, count in counts.items()
@@ -94,7 +106,7 @@ def _id_faults(spans: Sequence[ReadableSpan]) -> list[str]:
 
 
 def _parent_faults(spans: Sequence[ReadableSpan], tops: Sequence[str]) -> list[str]:
-    known = {span.context.span_id: span for span in spans}
+    known = {_id_of(span): span for span in spans}
     faults: list[str] = []
     for span in spans:
         start, end = span.start_time or 0, span.end_time or 0
