@@ -121,6 +121,8 @@ def test_small_pages_of_state_change_nothing(size: int) -> None:
     result = DurableTestRunner(handler, state_page_size=size, replay_check="every").run_sync()
 
     assert result.value == EXPECTED
+    # The second and third invocation load what does not come with the event.
+    assert result.state_calls == {1: 10, 2: 5, 100: 0}[size]
 
 
 def test_faults_are_checked_where_they_are_made() -> None:

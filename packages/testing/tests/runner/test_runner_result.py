@@ -181,6 +181,8 @@ def test_the_same_seed_gives_the_same_history_byte_for_byte() -> None:
 
     assert first == again
     assert first != other
+    arns = {runner(seed=seed).run_sync().execution_arn for seed in (7, 8)}
+    assert len(arns) == 2
 
 
 def test_histories_do_not_depend_on_what_else_runs() -> None:

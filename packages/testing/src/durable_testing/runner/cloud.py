@@ -232,6 +232,7 @@ class CloudExecution:
             UNCOUNTED,
             UNCOUNTED,
             UNCOUNTED,
+            UNCOUNTED,
         )
         return ExecutionResult(recorded), events
 

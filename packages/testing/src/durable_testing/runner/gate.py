@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 class Watch:
     """What is counted and kept of one execution."""
 
-    __slots__ = ("checkpoint_calls", "cuts", "function_name", "invocations")
+    __slots__ = ("checkpoint_calls", "cuts", "function_name", "invocations", "state_calls")
 
     def __init__(self, function_name: str, cuts: CutLog) -> None:
         self.function_name = function_name
         self.cuts = cuts
         self.invocations = 0
         self.checkpoint_calls = 0
+        self.state_calls = 0
 
 
 class Gate:
@@ -83,6 +84,7 @@ class Gate:
         self, execution_arn: str, checkpoint_token: str, marker: str, /
     ) -> StatePage | Awaitable[StatePage]:
         """Pass the question on."""
+        self._watch.state_calls += 1
         return self._service.load_page(execution_arn, checkpoint_token, marker)
 
     async def _awaited(

@@ -43,6 +43,7 @@ class Recorded(NamedTuple):
     events: Sequence[HistoryEvent]
     invocations: int
     checkpoint_calls: int
+    state_calls: int
     billed_operations: int
     bytes_written: int
 
@@ -57,6 +58,7 @@ class ExecutionResult:
         name: Its name.
         invocations: How often its handler was invoked.
         checkpoint_calls: Calls that recorded something, refused ones too; -1 where nobody counted.
+        state_calls: Calls that loaded a further page of state; -1 where nobody counted.
         billed_operations: Operations the service bills: starts, retries, re-invocations.
         bytes_written: Payload and error bytes it wrote.
         unused: Doubles and answers that were scripted and never came into play.
@@ -77,6 +79,7 @@ class ExecutionResult:
         self.name = recorded.name
         self.invocations = recorded.invocations
         self.checkpoint_calls = recorded.checkpoint_calls
+        self.state_calls = recorded.state_calls
         self.billed_operations = recorded.billed_operations
         self.bytes_written = recorded.bytes_written
         self.unused = tuple(unused)

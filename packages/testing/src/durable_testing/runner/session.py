@@ -255,6 +255,7 @@ class Session(EngineHooks):
             model.history(arn),
             seen.invocations,
             0 if watch is None else watch.checkpoint_calls,
+            0 if watch is None else watch.state_calls,
             seen.billed_operations,
             seen.bytes_written,
         )
