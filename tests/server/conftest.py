@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,19 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+
+def neighbour(name: str) -> Any:
+    """A module beside the tests."""
+    spec = spec_from_file_location(f"server_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MODELLED = neighbour("modelled")
 
 
 class RunningServer:
@@ -62,7 +76,7 @@ class RunningServer:
             self._started.put(error)
 
     def client(self) -> Any:
-        """A boto3 client that tries each call once."""
+        """A boto3 client that tries each call once, and holds each answer against its model."""
         client = boto3.client(
             "lambda",
             endpoint_url=self.addresses.url,
@@ -71,6 +85,7 @@ class RunningServer:
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
         )
+        client.meta.events.register("after-call.lambda", MODELLED.check_answer)
         self._clients.append(client)
         return client
 

@@ -345,14 +345,13 @@ def test_errors_of_the_service_itself_can_be_played(start_server):
     ]
 
     def gate(name):
-        assert name == "ListDurableExecutionsByFunction"
-        if faults:
+        if name == "GetDurableExecution" and faults:
             raise faults.pop(0)
 
     client = start_server(functions=FUNCTIONS, gate=gate).client()
+    arn = client.invoke(FunctionName="quick:1")["DurableExecutionArn"]
     answers = [
-        refused(client.list_durable_executions_by_function, FunctionName="orders")
-        for _ in range(len(faults))
+        refused(client.get_durable_execution, DurableExecutionArn=arn) for _ in range(len(faults))
     ]
     assert [
         (each["Error"]["Code"], each["ResponseMetadata"]["HTTPStatusCode"]) for each in answers
@@ -366,4 +365,4 @@ def test_errors_of_the_service_itself_can_be_played(start_server):
     ]
     assert answers[0]["retryAfterSeconds"] == "3"
     assert answers[0]["Reason"] == "CallerRateLimitExceeded"
-    assert client.list_durable_executions_by_function(FunctionName="orders")
+    assert client.get_durable_execution(DurableExecutionArn=arn)["Status"] == "SUCCEEDED"
