@@ -52,6 +52,7 @@ def run_traced(
     faults: Iterable[Any] = (),
     script: Any = None,
     functions: Any = None,
+    clock: Any = None,
     **options: Any,
 ) -> Run:
     traces, witness = Traces(), Witness()
@@ -59,7 +60,9 @@ def run_traced(
     plugin = instrument(view=view, tracer_provider=traces.provider, **options)
     plain = workflow_of(handler)
     workflow = Workflow(plain.fn, plain.serdes, (*plain.plugins, plugin, lambda: witness))
-    runner = DurableTestRunner(workflow, faults=faults, replay_check=False, functions=functions)
+    runner = DurableTestRunner(
+        workflow, faults=faults, replay_check=False, functions=functions, clock=clock
+    )
     if script is not None:
         script(runner)
     return Run(runner.run_sync(event), traces, witness)

@@ -48,7 +48,9 @@ def begin(invocation: InvocationDetails, settings: Settings, ledger: Ledger) -> 
     provider: Any = settings.tracer_provider or trace.get_tracer_provider()
     starter = SpanStarter(provider, settings.scope_name)
     clock = CausalClock(settings.now_ns or reader(invocation.now_ms))
+    clock.offset_ns = memory.offset_ns
     clock.start_after(_latest_ns(invocation, memory))
+    memory.offset_ns = clock.offset_ns
     headers = carrier_of(invocation, settings.carrier)
     caller = caller_of(headers)
     ambient = trace.get_current_span().get_span_context()

@@ -22,6 +22,7 @@ class Memory:
     Attributes:
         first_ns: When its first span began.
         last_ns: When its last span ended.
+        offset_ns: The offset of its clock: the same from one invocation to the next.
         starts_ns: When operations that are open were first started.
         left_ns: When an invocation that failed left them.
         used_ids: Operations whose first span was exported although their start may not have
@@ -29,11 +30,20 @@ class Memory:
         unsettled: Operations that were open when an invocation failed: they may have ended.
     """
 
-    __slots__ = ("first_ns", "last_ns", "left_ns", "starts_ns", "unsettled", "used_ids")
+    __slots__ = (
+        "first_ns",
+        "last_ns",
+        "left_ns",
+        "offset_ns",
+        "starts_ns",
+        "unsettled",
+        "used_ids",
+    )
 
     def __init__(self) -> None:
         self.first_ns = 0
         self.last_ns = 0
+        self.offset_ns = 0
         self.starts_ns: dict[str, int] = {}
         self.left_ns: dict[str, int] = {}
         self.used_ids: set[str] = set()

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 CONTEXT = "CONTEXT"
 RUNNING_BODY: ContextVar[Node | None] = ContextVar("durable_otel_body", default=None)
 """The body whose code runs: virtual contexts are found by it, for no record names them."""
-LEAST_LEAD_NS = NS_PER_MS
+STAMP_NS = NS_PER_MS
 """The service's stamps are in whole milliseconds."""
 
 
@@ -220,8 +220,8 @@ class TracingPlugin(Instrumentation):
     def _note_lead(self, node: Node, operation: OperationDetails) -> None:
         if node.is_taken_up or operation.started_at_ms is None:
             return
-        lead_ns = node.start_ns - operation.started_at_ms * NS_PER_MS - LEAST_LEAD_NS
-        if lead_ns > LEAST_LEAD_NS:
+        lead_ns = node.start_ns - operation.started_at_ms * NS_PER_MS
+        if lead_ns >= STAMP_NS:
             self._ledger.see_ahead(lead_ns)
 
     def _parent_of(self, operation: OperationDetails) -> Node:
