@@ -182,6 +182,29 @@ def test_the_records_of_a_history_are_those_of_the_service() -> None:
         assert replay(handler, events).ok
 
 
+def test_a_context_with_a_summary_is_replayed_over_its_children() -> None:
+    async def parts(context: DurableContext) -> list[str]:
+        return [await context.step(f"part-{n}", large) for n in range(3)]
+
+    async def large() -> str:
+        return "x" * 150_000
+
+    def handler_with(summary: str) -> Any:
+        async def handler(event: Any, context: DurableContext) -> None:
+            found = await context.run_in_child_context("parts", parts, summary=lambda _: summary)
+            await context.step(f"{len(found)} parts of {len(found[0])}", one)
+
+        return handler
+
+    in_words = handler_with("three large parts")
+    result = recorded(in_words)
+    assert replay(in_words, result).ok
+    assert replay(in_words, in_the_form_of_the_aws_cli(result)).ok
+
+    as_json = handler_with('{"count": 3}')
+    assert replay(as_json, recorded(as_json)).ok
+
+
 def test_random_numbers_need_the_arn_that_our_own_files_hold(tmp_path: Path) -> None:
     async def handler(event: Any, context: DurableContext) -> None:
         await context.step(f"step-{context.random.randrange(10**6)}", one)

@@ -39,6 +39,10 @@ async def order(event: Any, context: DurableContext) -> Any:
     return {"by": by, "shipped": await context.invoke("ship", "shipping:$LATEST", event)}
 
 
+async def long(event: Any, context: DurableContext) -> int:
+    return sum([await context.step(f"step-{n}", one) for n in range(120)])
+
+
 class Body(io.BytesIO):
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield self.read()
@@ -65,6 +69,7 @@ class Emulator:
     async def _open(self) -> LocalEngine:
         functions = [
             durable_function("order", order, execution_timeout_seconds=10**6, alias="live"),
+            durable_function("long", long, execution_timeout_seconds=10**6, alias="live"),
             plain_function("shipping", lambda event: {"tracking": event["n"]}),
         ]
         return LocalEngine(functions, in_memory(), clock=self.clock)
@@ -188,3 +193,13 @@ def test_what_does_not_end_in_time_shows_how_it_stands(runner: CloudTestRunner) 
 
     with pytest.raises(TimeoutError, match=r"is not that far in time(.|\n)*▸ approve"):
         slow.run({"n": 1})
+
+
+def test_a_long_history_is_read_page_by_page(emulator: Emulator) -> None:
+    runner = CloudTestRunner("long:live", emulator.client, poll_seconds=1, sleep=emulator.sleep)
+
+    result = runner.run()
+
+    assert result.value == 120
+    assert len(result.operations) == 120
+    assert result.operation("step-119").succeeded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from durable_core.lowlevel import (
@@ -161,7 +162,16 @@ def _replays_children(context: Operation, event: HistoryEvent) -> bool:
     if text is None:
         return False
     is_short_batch = context.subtype in _BATCHES and _SHORT_BATCH in text
-    return not text or text.endswith(_PINNED_SUFFIX) or is_short_batch
+    # A summary in words is no result; one that is JSON cannot be told from one.
+    return text.endswith(_PINNED_SUFFIX) or is_short_batch or not _is_json(text)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _payload(event: HistoryEvent, member: str) -> str | None:
