@@ -52,6 +52,7 @@ class Runtime:
             "query_string": b"",
             "headers": [],
             "client": ("127.0.0.1", 7),
+            "server": ("127.0.0.1", 80),
         }
         return asyncio.ensure_future(self.app(scope, receive, send))
 
@@ -242,10 +243,11 @@ def test_what_a_worker_runs_is_lost_with_its_connection(runtime):
     async def scenario():
         call = runtime.call()
         await asgi_request(runtime.app, "GET", NEXT, headers=AGENT)
-        runtime.workers.lose(("127.0.0.1", 1))
+        for another in (("127.0.0.1", 1, 80), ("127.0.0.1", 0, 81)):
+            runtime.workers.lose(another)
         await asyncio.sleep(0)
         assert not call.done()
-        runtime.workers.lose(("127.0.0.1", 0))
+        runtime.workers.lose(("127.0.0.1", 0, 80))
         with pytest.raises(RemoteFunctionError) as caught:
             await call
         assert caught.value.error.type == "Runtime.ExitError"
@@ -257,7 +259,7 @@ def test_a_client_with_a_connection_a_request_loses_nothing_by_closing_it(runtim
     async def scenario():
         call = runtime.call()
         await runtime.next(**{"User-Agent": "curl/8"})
-        runtime.workers.lose(("127.0.0.1", 0))
+        runtime.workers.lose(("127.0.0.1", 0, 80))
         await runtime.post("invocation/r1/response", b"1")
         assert await call == "1"
 

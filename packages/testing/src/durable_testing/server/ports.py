@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from durable_testing.server.workers import connection_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Sequence
 
     from starlette.types import ASGIApp
+
+    from durable_testing.server.workers import Connection
 
 _KEEP_ALIVE_SECONDS: Final = 86_400
 """A worker's idle connection is not ours to close: its end means that the worker is gone."""
@@ -70,16 +74,16 @@ async def serve_ports(
     stop: asyncio.Event,
     on_started: Callable[[], object],
     on_stop: Callable[[], Awaitable[object]],
-    on_connection_lost: Callable[[tuple[str, int]], object],
+    on_connection_lost: Callable[[Connection], object],
 ) -> None:
     """Serve an ASGI app until `stop` is set; `on_stop` lets go of what requests wait for."""
 
     class Watched(H11Protocol):
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
-            client: Any = self.client
-            if client is not None:
-                on_connection_lost((client[0], client[1]))
+            connection = connection_of(self.client, self.server)
+            if connection is not None:
+                on_connection_lost(connection)
 
     config = uvicorn.Config(
         app,

@@ -15,13 +15,14 @@ from starlette.responses import Response
 
 from durable_core.lowlevel import ErrorObject
 from durable_testing.server.wire import JSON_TYPE, header_text, json_response
+from durable_testing.server.workers import connection_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.types import Receive, Scope, Send
 
-    from durable_testing.server.workers import Connection, Flight, Workers
+    from durable_testing.server.workers import Flight, Workers
 
 PREFIX: Final = "/2018-06-01/runtime"
 MAX_RESPONSE_BYTES: Final = 6_291_556
@@ -84,8 +85,9 @@ class RuntimeApi:
         if gone.done() and is_handed_out:
             self.workers.give_back(flight)
             return None
-        if _is_persistent(request):
-            self.workers.take(flight, _connection(request))
+        connection = connection_of(request.scope["client"], request.scope["server"])
+        if connection is not None and _is_persistent(request):
+            self.workers.take(flight, connection)
         return Response(flight.call.payload, headers=self._headers(flight), media_type=JSON_TYPE)
 
     def _headers(self, flight: Flight) -> Mapping[str, str]:
@@ -129,11 +131,6 @@ def _is_persistent(request: Request) -> bool:
     """
     agent = request.headers.get("user-agent", "").lower()
     return agent.startswith(("aws-lambda", "aws_lambda"))
-
-
-def _connection(request: Request) -> Connection:
-    client = request.client
-    return ("", 0) if client is None else (client.host, client.port)
 
 
 async def _read_error(request: Request) -> ErrorObject:

@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 
 _FORGOTTEN_LIMIT: Final = 1024
 
-Connection = tuple[str, int]
-"""A worker's end of its connection."""
+Connection = tuple[str, int, int]
+"""The worker's host and port, and ours: only together they tell two connections apart."""
+
+
+def connection_of(
+    client: tuple[str, int] | None, server: tuple[str, int | None] | None
+) -> Connection | None:
+    """Return a connection's identity; None where a transport has none."""
+    if client is None or server is None or server[1] is None:
+        return None
+    return (client[0], client[1], server[1])
 
 
 class _Delivery(NamedTuple):
