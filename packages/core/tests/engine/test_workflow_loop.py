@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from durable_core._engine import loop as loop_module
 from durable_core._engine.loop import WorkflowLoop, WorkflowTask
 from durable_core._engine.scope import CURRENT_SCOPE, ContextBody, OutsideScope, Scope
 from durable_core._values.errors import WorkflowIOError
@@ -373,6 +374,35 @@ def test_a_generator_left_in_the_middle_is_closed_with_the_invocation(bench: Ben
     assert seen == [0]
     bench.discard()
     assert seen == [0, "closed"]
+
+
+def test_generators_that_ended_are_forgotten(bench: Bench) -> None:
+    async def numbers() -> Any:
+        yield 1
+
+    async def workflow() -> None:
+        for _ in range(200):
+            async for _ in numbers():
+                pass
+
+    bench.loop.create_task(workflow())
+    bench.run()
+    assert len(bench.loop._generators) < 100
+
+
+def test_a_turn_without_end_is_given_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_module, "MAX_CALLS_A_TURN", 1000)
+
+    async def polls() -> None:
+        while True:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    bench.loop.create_task(polls())
+    entered = bench.loop.enter()
+    try:
+        assert bench.loop.run_until_idle() is False
+    finally:
+        bench.loop.leave(entered)
 
 
 # What asyncio asks a loop
