@@ -235,12 +235,16 @@ def test_a_running_attempt_counts() -> None:
 
 def test_a_clock_that_runs_stands_still_for_a_run_by_hand() -> None:
     async def main() -> None:
-        run = DurableTestRunner(order, clock=VirtualClock()).start()
+        clock = VirtualClock()
+        run = DurableTestRunner(order, clock=clock).start()
         result = await run.run_until_suspended()
         for _ in range(100):
             await asyncio.sleep(0)
         assert run.operation("cool-off").status == "STARTED"
         assert result.virtual_duration < timedelta(seconds=1)
         await run.close()
+        runner = DurableTestRunner(order, clock=clock)
+        runner.callback("approve").succeeds_with("ann")
+        assert (await runner.run()).value == "ann"
 
     run(main())

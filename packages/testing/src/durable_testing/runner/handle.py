@@ -52,7 +52,6 @@ class RunHandle:
     async def _begun(self) -> Session:
         if self._session is None:
             self._session = session = Session(self._plan, is_clock_running=False)
-            session.clock.pause()
             await session.start(self._event, self._name)
         return self._session
 

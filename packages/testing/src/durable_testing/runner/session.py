@@ -57,7 +57,11 @@ class Session(EngineHooks):
         self._plan = plan
         self._options = options
         self._cast = Cast(plan)
-        self.clock = options.clock or VirtualClock(is_running=is_clock_running)
+        self.clock = options.clock or VirtualClock()
+        if is_clock_running:
+            self.clock.run()
+        else:
+            self.clock.pause()
         self.outside = Outside(self._cast.callbacks, self.clock)
         self._faults = FaultPlan(options.faults) if options.faults else None
         self._watches: dict[str, Watch] = {}
