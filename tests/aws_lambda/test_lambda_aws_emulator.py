@@ -10,7 +10,7 @@ import pytest
 
 from durable_examples import approval, fan_out, order, quick_start
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 200
 CLOSED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED"}
 EXAMPLES = {
     "quick-start": ("quick_start", {"user_id": "u-1"}),

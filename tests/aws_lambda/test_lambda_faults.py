@@ -7,16 +7,16 @@ process a client; each step writes down that its body ran.
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pytest
 
 from durable_testing.model import ServiceConfig
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 240
 CALLS = (1, 2, 3)
 CLIENTS = ("lean", "boto3")
 STEPS = ("one", "two", "three")
@@ -80,7 +80,7 @@ def run_all(emulators: Any, proxies: Any, client: str, folder: Any) -> tuple[Any
         arns = {name: emulator.invoke(payload, name=name) for name in NAMES}
         ends = time.monotonic() + PATIENCE_SECONDS
         while not all(emulator.describe(a)["Status"] in emulators.CLOSED for a in arns.values()):
-            assert time.monotonic() < ends
+            assert time.monotonic() < ends, (folder / f"{client}.log").read_text()[-2000:]
             time.sleep(0.3)
         ran = note.read_text().splitlines()
         seen = {name: read(emulator, arn, ran, name) for name, arn in arns.items()}
@@ -93,18 +93,12 @@ def run_all(emulators: Any, proxies: Any, client: str, folder: Any) -> tuple[Any
 @pytest.fixture(scope="module")
 def results(emulators, proxies, tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
-    found: dict[str, Any] = {}
-
-    def run(client: str) -> None:
-        found[client] = run_all(emulators, proxies, client, folder)
-
-    threads = [threading.Thread(target=run, args=(client,)) for client in CLIENTS]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert set(found) == set(CLIENTS)
-    return found
+    with ThreadPoolExecutor(len(CLIENTS)) as threads:
+        runs = {
+            client: threads.submit(run_all, emulators, proxies, client, folder)
+            for client in CLIENTS
+        }
+    return {client: run.result() for client, run in runs.items()}
 
 
 @pytest.mark.parametrize("client", CLIENTS)

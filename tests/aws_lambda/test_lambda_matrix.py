@@ -7,8 +7,8 @@ their waits overlap; the tests then look at how each ended.
 from __future__ import annotations
 
 import json
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -18,7 +18,7 @@ from durable_testing.model import ServiceConfig
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 240
 PAGED = ServiceConfig(first_page_operations=0, state_page_operations=3)
 VARIANTS: dict[str, dict[str, str]] = {
     "lean": {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"},
@@ -174,19 +174,13 @@ def logs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ended(emulators, cases, logs):
     """All variants at once: they mostly wait."""
-    results: dict[str, dict[str, Ended]] = {}
     names = [name for name in cases if name not in APART]
-
-    def run(variant: str) -> None:
-        results[variant] = run_all(emulators, names, variant, logs[variant])
-
-    threads = [threading.Thread(target=run, args=(variant,)) for variant in VARIANTS]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert set(results) == set(VARIANTS), {v: log.read_text()[-2000:] for v, log in logs.items()}
-    return results
+    with ThreadPoolExecutor(len(VARIANTS)) as threads:
+        runs = {
+            variant: threads.submit(run_all, emulators, names, variant, logs[variant])
+            for variant in VARIANTS
+        }
+    return {variant: run.result() for variant, run in runs.items()}
 
 
 def test_every_case_is_expected_somehow(cases):
