@@ -542,3 +542,27 @@ def test_a_record_of_another_form_is_refused(text: str | None) -> None:
 def test_a_short_record_may_name_its_places() -> None:
     text = '{"completionReason":"ALL_COMPLETED","statuses":"SF","indexes":[1,4]}'
     assert read_short(text).statuses == {1: SUCCEEDED, 4: FAILED}
+
+
+def test_an_item_whose_error_is_no_operations_error_can_be_thrown_too(cut: Any) -> None:
+    seen: list[Any] = []
+
+    async def unwritable(context: DurableContext, value: int, index: int) -> Any:
+        await context.step("s", ends, "S")
+        return object()
+
+    async def handler(event: Any, context: DurableContext) -> None:
+        completion = CompletionConfig.all_completed()
+        batch = await context.map("m", [1], unwritable, completion=completion)
+        (error,) = batch.errors()
+        with pytest.raises(BatchError) as raised:
+            batch.throw_if_error()
+        thrown = raised.value
+        seen.append((type(error), str(error), thrown.error_type, thrown.message))
+        assert thrown.operation_name == "map-item-0"
+        await context.wait(1)
+
+    assert cut.finish(handler).status == "SUCCEEDED"
+    assert len(set(seen)) == 1
+    assert seen[0][0] is SerDesError
+    assert seen[0][2:] == ("durable_core.SerDesError", seen[0][1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -151,3 +152,20 @@ def test_what_the_handler_raises_of_ours_is_still_its_error(bench: Any) -> None:
         raise WorkflowIOError("by hand")
 
     assert bench.invoke(handler).error.type == "durable_core.WorkflowIOError"
+
+
+def test_a_result_that_is_delivered_in_a_turn_of_its_own_is_no_failure_either(bench: Any) -> None:
+    store = Store()
+
+    async def both(context: DurableContext, store: Store) -> Any:
+        first, _ = await asyncio.gather(context.step(one, serdes=store), context.step("b", one))
+        return first
+
+    handler = swallowing(both, store)
+    bench.invoke(handler)
+    bench.forward()
+    store.reads_fail = True
+    with pytest.raises(CheckpointError):
+        bench.invoke(handler)
+    store.reads_fail = False
+    assert bench.result(handler) == 1

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import Generic
 
 from durable_core._values.completion import BatchItemStatus, CompletionReason
-from durable_core._values.errors import BatchError, DurableOperationError
+from durable_core._values.errors import (
+    BatchError,
+    DurableError,
+    DurableOperationError,
+    error_type_name,
+)
 from durable_core._values.generics import T
 
 
@@ -97,8 +102,8 @@ class BatchResult(Generic[T]):
             BatchError: An item failed; it carries that error's type, message, data and stack.
         """
         for item in self.all:
-            error = item.error
-            if error is not None:
+            error: DurableError | None = item.error
+            if isinstance(error, DurableOperationError):
                 raise BatchError(
                     error.message,
                     error.error_type,
@@ -107,3 +112,6 @@ class BatchResult(Generic[T]):
                     operation_id=error.operation_id,
                     operation_name=item.name,
                 ) from error
+            if error is not None:  # one that comes back as itself: a SerDesError, say
+                kind = error_type_name(type(error))
+                raise BatchError(str(error), kind, operation_name=item.name) from error
