@@ -57,8 +57,10 @@ class AttemptSpan:
     def __enter__(self) -> Callable[[AttemptOutcome], None]:
         facts, view, node = self._invocation.facts, self._invocation.view, self._node
         number = self._operation.attempt or 1
-        attributes = operation_attributes(facts.arn, self._operation)
-        attributes[ATTEMPT_NUMBER] = number
+        attributes = {
+            **(node.attributes or operation_attributes(facts.arn, self._operation)),
+            ATTEMPT_NUMBER: number,
+        }
         node.attempt = self
         self._span = facts.starter.start(
             f"{node.name} attempt {number}",

@@ -42,20 +42,21 @@ def operation_attributes(arn: str, operation: OperationDetails) -> dict[str, Any
 def describe_end(span: trace.Span, operation: OperationDetails) -> None:
     """Set how the operation ended, and what is known of it then."""
     status = operation.status
-    span.set_attribute(OPERATION_STATUS, str(status))
+    told: dict[str, Any] = {OPERATION_STATUS: str(status)}
     if operation.attempt is not None and operation.type != "CONTEXT":
-        span.set_attribute(ATTEMPT_NUMBER, operation.attempt)
+        told[ATTEMPT_NUMBER] = operation.attempt
     if status == OperationStatus.SUCCEEDED:
         span.set_status(OK)
     elif operation.error_type is not None or operation.error_message is not None:
-        span.set_attribute(ERROR_TYPE, operation.error_type or "Error")
+        told[ERROR_TYPE] = operation.error_type or "Error"
         span.set_status(error_status(operation.error_message or operation.error_type or ""))
     if operation.scheduled_end_ms is not None and operation.started_at_ms is not None:
-        planned_ms = operation.scheduled_end_ms - operation.started_at_ms
-        span.set_attribute("durable_otel.wait.scheduled_ms", planned_ms)
+        told["durable_otel.wait.scheduled_ms"] = (
+            operation.scheduled_end_ms - operation.started_at_ms
+        )
         if operation.ended_at_ms is not None:
-            actual_ms = operation.ended_at_ms - operation.started_at_ms
-            span.set_attribute("durable_otel.wait.actual_ms", actual_ms)
+            told["durable_otel.wait.actual_ms"] = operation.ended_at_ms - operation.started_at_ms
+    span.set_attributes(told)
 
 
 def describe_error(span: trace.Span, error: BaseException | None, timestamp_ns: int) -> None:

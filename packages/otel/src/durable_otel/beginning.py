@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from opentelemetry import baggage, context, trace
+from opentelemetry import context, trace
 
 from durable_otel.attributes import EXECUTION_ARN, INVOCATION_FIRST
 from durable_otel.carriers import baggage_of, caller_of, carrier_of
@@ -47,7 +47,7 @@ def begin(invocation: InvocationDetails, settings: Settings, ledger: Ledger) -> 
     memory = ledger.recall(arn)
     provider: Any = settings.tracer_provider or trace.get_tracer_provider()
     starter = SpanStarter(provider, settings.scope_name)
-    clock = CausalClock(settings.now_ns or reader(invocation.now_ms))
+    clock = CausalClock(settings.now_ns or reader(invocation.now_ms), ledger.ticks)
     clock.offset_ns = memory.offset_ns
     clock.start_after(_latest_ns(invocation, memory))
     memory.offset_ns = clock.offset_ns
@@ -95,6 +95,10 @@ def begin(invocation: InvocationDetails, settings: Settings, ledger: Ledger) -> 
 def context_with(span: trace.Span, carried: dict[str, str]) -> Context:
     """The current context with this span, and with what baggage is allowed."""
     found = trace.set_span_in_context(span)
+    if not carried:
+        return found
+    from opentelemetry import baggage  # noqa: PLC0415 - few executions carry any
+
     for key, value in carried.items():
         found = baggage.set_baggage(key, value, found)
     return found

@@ -10,7 +10,6 @@ import json
 import os
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import quote, unquote
 
 from opentelemetry import trace
 
@@ -88,9 +87,14 @@ def traceparent(span: trace.SpanContext) -> str:
 def baggage_of(headers: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
     """Read what of the caller's baggage is allowed, up to 1 KB of it."""
     wanted = frozenset(keys)
+    if not wanted or "baggage" not in headers:
+        return {}
+    # Late, as below: few executions carry baggage, and each cold start would pay for it.
+    from urllib.parse import unquote  # noqa: PLC0415
+
     found: dict[str, str] = {}
     size = 0
-    for member in headers.get("baggage", "").split(",") if wanted else ():
+    for member in headers["baggage"].split(","):
         key, equals, value = member.partition(";")[0].partition("=")
         key = key.strip()
         size += len(member)
@@ -101,6 +105,8 @@ def baggage_of(headers: Mapping[str, str], keys: Iterable[str]) -> dict[str, str
 
 def baggage_header(entries: Mapping[str, object]) -> str:
     """Write baggage as W3C does."""
+    from urllib.parse import quote  # noqa: PLC0415
+
     return ",".join(f"{key}={quote(str(value))}" for key, value in entries.items())
 
 

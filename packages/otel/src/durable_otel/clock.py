@@ -16,6 +16,15 @@ ABSURD_NS: Final = 24 * 3600 * 1000 * NS_PER_MS
 """A time further ahead than this is no reading of a clock, but of a plan."""
 
 
+class Ticks:
+    """The latest reading of any clock of the process: what happened before reads earlier."""
+
+    __slots__ = ("last_ns",)
+
+    def __init__(self) -> None:
+        self.last_ns = 0
+
+
 class CausalClock:
     """Nanoseconds since the epoch, in one invocation.
 
@@ -24,10 +33,11 @@ class CausalClock:
     never changes after, so no duration is moved by it.
     """
 
-    __slots__ = ("_last_ns", "_read", "offset_ns")
+    __slots__ = ("_last_ns", "_read", "_ticks", "offset_ns")
 
-    def __init__(self, read: Callable[[], int]) -> None:
+    def __init__(self, read: Callable[[], int], ticks: Ticks | None = None) -> None:
         self._read = read
+        self._ticks = ticks or Ticks()
         self._last_ns = 0
         self.offset_ns = 0
 
@@ -41,10 +51,13 @@ class CausalClock:
         """The time; each reading is later than the one before."""
         now_ns = self._read() + self.offset_ns
         last_ns = self._last_ns
+        ticks = self._ticks
+        # A virtual clock stands still while code runs, in this invocation or in another.
         if now_ns <= last_ns:
-            # A virtual clock stands still while code runs.
             now_ns = last_ns + _TICK_NS
-        self._last_ns = now_ns
+        elif 0 <= ticks.last_ns - now_ns < NS_PER_MS:
+            now_ns = ticks.last_ns + _TICK_NS
+        self._last_ns = ticks.last_ns = now_ns
         return now_ns
 
 

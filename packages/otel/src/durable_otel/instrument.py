@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import baggage, trace
+from opentelemetry import trace
 
 from durable_otel.carriers import baggage_header, traceparent
 from durable_otel.endings import global_meter_provider
@@ -109,6 +109,8 @@ def otel_carrier() -> dict[str, str]:
 
     In an execution's input under `_otel`, they make the execution part of the caller's trace.
     """
+    from opentelemetry import baggage  # noqa: PLC0415 - who hands on no carrier loads none
+
     span = trace.get_current_span().get_span_context()
     if not span.is_valid:
         return {}

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
+from durable_otel.clock import Ticks
+
 if TYPE_CHECKING:
     from durable_core.lowlevel import OperationDetails
 
@@ -54,14 +56,16 @@ class Ledger:
     """The executions that this process had to do with lately.
 
     Attributes:
+        ticks: What its clocks share.
         ahead_ns: How far this host's clock is known to be ahead of the service's.
     """
 
-    __slots__ = ("_memories", "ahead_ns")
+    __slots__ = ("_memories", "ahead_ns", "ticks")
 
     def __init__(self) -> None:
         self._memories: OrderedDict[str, Memory] = OrderedDict()
         self.ahead_ns = 0
+        self.ticks = Ticks()
 
     def recall(self, execution_arn: str) -> Memory:
         """What is remembered of an execution; empty if nothing."""

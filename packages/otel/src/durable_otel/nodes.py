@@ -21,7 +21,7 @@ class Node:
         is_silent: Its body runs over what an earlier invocation has been through.
         is_dead: Nothing new can happen in it: it has a recorded end, or is in what has.
         is_first: Its span has the operation's own id, and not that of a continuation.
-        open_children: What is open in it, in start order.
+        open_children: What is open in it, in start order; None: nothing ever was.
         context: What its children have as parent, once they asked.
         attempt: The attempt that runs, or ran last.
         body_end_ns: When its body ended.
@@ -79,7 +79,7 @@ class Node:
         self.low_ns = start_ns
         self.high_ns = 0
         self.has_exported_child = False
-        self.open_children: dict[str, Node] = {}
+        self.open_children: dict[str, Node] | None = None
 
     def cover(self, start_ns: int, end_ns: int) -> None:
         """Reach as far as a child that is exported."""

@@ -140,14 +140,18 @@ class TracingPlugin(Instrumentation):
 
     def _opened(self, operation_id: str, node: Node) -> None:
         self._open[operation_id] = node
-        if node.parent is not None:
-            node.parent.open_children[operation_id] = node
+        parent = node.parent
+        if parent is not None:
+            if parent.open_children is None:
+                parent.open_children = {}
+            parent.open_children[operation_id] = node
         self.view.open(node)
 
     def _closed(self, operation_id: str, node: Node) -> None:
         self._open.pop(operation_id, None)
-        if node.parent is not None:
-            node.parent.open_children.pop(operation_id, None)
+        parent = node.parent
+        if parent is not None and parent.open_children:
+            parent.open_children.pop(operation_id, None)
 
     # Operations
 
@@ -279,7 +283,7 @@ class TracingPlugin(Instrumentation):
         self.view.close(node, ended, now_ns)
 
     def _cut_off_children(self, node: Node, now_ns: int) -> None:
-        for child in reversed(node.open_children.copy().values()):
+        for child in reversed((node.open_children or {}).copy().values()):
             self._cut_off_children(child, now_ns)
             if not child.body_end_ns:
                 self._cut_off(child, now_ns)

@@ -82,10 +82,9 @@ class SpanStarter:
         if span_id is not None and self.has_chosen_ids:
             tracer = self._choosing
             self._ids.next_span_id = span_id
-        span: trace.Span = tracer.start_span(
+        return tracer.start_span(
             name, context, attributes=attributes, links=links, start_time=start_ns
         )
-        return span
 
     def new_span_id(self) -> int:
         """A random id, for a span that is started later."""

@@ -167,6 +167,7 @@ class ExecutionView:
             node.span_id = self._facts.starter.new_span_id()
         else:
             node.span_id = self._facts.first_id(operation.operation_id)
+            node.attributes = operation_attributes(self._facts.arn, operation)
 
     def close(self, node: Node, operation: OperationDetails | None, end_ns: int) -> None:
         """Export it if it ended; a virtual context also if something in it was exported."""
@@ -188,7 +189,7 @@ class ExecutionView:
         span = facts.starter.start(
             node.name,
             self.context_of(parent),
-            attributes=operation_attributes(facts.arn, operation),
+            attributes=node.attributes or operation_attributes(facts.arn, operation),
             links=self.attempt_links,
             start_ns=start_ns,
             span_id=node.span_id,
