@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_core._engine.attempted import RUNNING_ATTEMPT, Attempted
 from durable_core._engine.scope import CURRENT_SCOPE, OutsideScope
 from durable_core._values.errors import ContextScopeError
 
 if TYPE_CHECKING:
     from durable_core._context.logs import DurableLogger
+    from durable_core._engine.attempted import Attempted
 
 
 class StepContext:
@@ -41,14 +41,13 @@ def current_step() -> StepContext:
     Raises:
         ContextScopeError: No step is running here.
     """
-    attempt = RUNNING_ATTEMPT.get(None)
     scope = CURRENT_SCOPE.get(None)
-    if attempt is None or not isinstance(scope, OutsideScope) or scope.step is None:
+    if not isinstance(scope, OutsideScope) or scope.attempt is None:
         raise ContextScopeError(
             "current_step() was called outside a step: call it in the function that a step runs"
         )
     operation: Attempted[Any] = scope.step
-    return StepContext(operation, attempt.number, operation.body.context.logger)
+    return StepContext(operation, scope.attempt, operation.body.context.logger)
 
 
 def suspending() -> bool:

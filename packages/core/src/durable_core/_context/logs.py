@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from durable_core._engine.attempted import RUNNING_ATTEMPT
 from durable_core._engine.scope import CURRENT_SCOPE, OutsideScope, Scope
 
 if TYPE_CHECKING:
@@ -122,9 +121,8 @@ class DurableLogger:
             step = scope.step
             if step is not None:
                 _add_operation(fields, step.operation_id, step.name)
-            attempt = RUNNING_ATTEMPT.get(None)
-            if attempt is not None:
-                fields["attempt"] = attempt.number
+            if scope.attempt is not None:
+                fields["attempt"] = scope.attempt
         elif scope is not None and scope.body.operation_id is not None:
             _add_operation(fields, scope.body.operation_id, scope.body.name)
         hooks = engine.observers.hooks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from durable_core._engine.attempt import Attempt
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from durable_core._values.instrument import Around
 
 T = TypeVar("T")
-
-RUNNING_ATTEMPT: ContextVar[Attempt] = ContextVar("durable_core_attempt")
-"""The attempt whose code runs: what `current_step()` looks at."""
 
 
 class Attempted(ClaimedOperation[T]):
@@ -146,15 +143,11 @@ class Attempted(ClaimedOperation[T]):
             self.send_failure(error)
             return None
         context = copy_context()
+        context.run(CURRENT_SCOPE.set, OutsideScope(self.subtype, self.engine, self, number))
         attempt = Attempt(self, self.fn, arguments, context, number)
-        context.run(self._enter, attempt)
         if self.engine.observers.hooks.attempt:
             attempt.around = self._around
         return attempt
-
-    def _enter(self, attempt: Attempt) -> None:
-        CURRENT_SCOPE.set(OutsideScope(self.subtype, self.engine, self))
-        RUNNING_ATTEMPT.set(attempt)
 
     def _run(self, attempt: Attempt) -> None:
         self.running = attempt

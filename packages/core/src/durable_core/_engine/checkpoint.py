@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Any, NamedTuple
 
 from durable_core._protocol.limits import MAX_BATCH_BYTES, MAX_BATCH_UPDATES, utf8_size
@@ -92,22 +93,23 @@ class CheckpointQueue:
         pending = self._pending
         updates: list[OperationUpdate] = []
         size = 0
-        while pending and len(updates) < MAX_BATCH_UPDATES:
-            update, update_size = pending[0]
-            if updates and (size + update_size > MAX_BATCH_BYTES or _must_wait(update, updates)):
+        for update, update_size in islice(pending, MAX_BATCH_UPDATES):
+            if updates and (
+                size + update_size > MAX_BATCH_BYTES
+                or (update.action is OperationAction.CANCEL and _must_wait(update, updates))
+            ):
                 break
-            pending.popleft()
             updates.append(update)
             size += update_size
+        for _ in updates:
+            pending.popleft()
         self._taken += len(updates)
         return Batch(tuple(updates), size)
 
 
-def _must_wait(update: OperationUpdate, updates: list[OperationUpdate]) -> bool:
-    """Whether the update may not share a call with the START of its own WAIT (service 3.1)."""
-    return update.action is OperationAction.CANCEL and any(
-        earlier.id == update.id for earlier in updates
-    )
+def _must_wait(cancel: OperationUpdate, updates: list[OperationUpdate]) -> bool:
+    """Whether a CANCEL may not share a call: with the START of its own WAIT (service 3.1)."""
+    return any(earlier.id == cancel.id for earlier in updates)
 
 
 def without_cancels(batch: Batch) -> Batch:

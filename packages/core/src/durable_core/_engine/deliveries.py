@@ -53,6 +53,10 @@ class Deliveries:
         A context may end in the same millisecond as what its body, run again, still waits for;
         nothing with a larger key may come before it.
         """
+        single = self._single
+        if single is not None and not single.is_dropped and single.is_deliverable():
+            self._single = None
+            return single, self._single_key
         passed: list[tuple[ClaimedOperation[Any], int]] = []
         found: tuple[ClaimedOperation[Any], int] | None = None
         while (following := self.pop()) is not None:

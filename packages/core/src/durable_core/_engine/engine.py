@@ -238,6 +238,8 @@ class Engine:
             operation.deliver_early_or_wait()
 
     def _deliver_next(self) -> bool:
+        if not self._deliveries:
+            return False
         following = self._deliveries.pop_deliverable()
         if following is not None:
             operation, key_ms = following
@@ -339,6 +341,8 @@ class Engine:
 
     def take_withdrawn(self) -> list[Attempt]:
         """Attempts to cancel."""
+        if not self._withdrawn:
+            return self._withdrawn
         withdrawn, self._withdrawn = self._withdrawn, []
         return withdrawn
 

@@ -114,15 +114,21 @@ class Scope:
 
 
 class OutsideScope:
-    """Marks code that runs outside the workflow: a step's attempt, `unrecorded` I/O."""
+    """Marks code that runs outside the workflow: a step's attempt, `unrecorded` I/O.
 
-    __slots__ = ("engine", "step", "what")
+    `attempt` is the number of the attempt, in one.
+    """
+
+    __slots__ = ("attempt", "engine", "step", "what")
     body = None
 
-    def __init__(self, what: str, engine: Any = None, step: Any = None) -> None:
+    def __init__(
+        self, what: str, engine: Any = None, step: Any = None, attempt: int | None = None
+    ) -> None:
         self.what = what
         self.engine = engine
         self.step = step
+        self.attempt = attempt
 
 
 CURRENT_SCOPE: ContextVar[Scope | OutsideScope] = ContextVar("durable_core_scope")
