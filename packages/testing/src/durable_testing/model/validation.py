@@ -51,6 +51,8 @@ _TRANSITION_MESSAGES: dict[tuple[OperationType, OperationAction], str] = {
     ),
 }
 
+_PAYLOADS = {_EXECUTION: "Execution output", OperationType.CHAINED_INVOKE: "CHAINED_INVOKE input"}
+
 
 class Plan(NamedTuple):
     """A batch that may be applied: the status each update leads to, and what it adds."""
@@ -164,16 +166,20 @@ def _check_size(config: ServiceConfig, execution: Execution, update: OperationUp
     size = 0
     if update.payload is not None:
         size = utf8_size(update.payload)
-        limit, subject = config.max_payload_bytes, f"{update.type} output"
-        if update.type is _EXECUTION:
-            limit, subject = result_limit(config, execution.mode), "Execution output"
-        elif update.type is OperationType.CHAINED_INVOKE:
-            limit, subject = config.max_invoke_bytes, "CHAINED_INVOKE input"
+        limit = _payload_limit(config, execution, update)
         if size > limit:
-            raise payload_too_large(subject, limit)
+            raise payload_too_large(_PAYLOADS.get(update.type, f"{update.type} output"), limit)
     if update.error is not None:
         size += check_error_size(config, update.error)
     return size
+
+
+def _payload_limit(config: ServiceConfig, execution: Execution, update: OperationUpdate) -> int:
+    if update.type is _EXECUTION:
+        return result_limit(config, execution.mode)
+    if update.type is OperationType.CHAINED_INVOKE:
+        return config.max_invoke_bytes
+    return config.max_payload_bytes
 
 
 def payload_too_large(subject: str, limit: int) -> ServiceError:
