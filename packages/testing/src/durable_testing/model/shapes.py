@@ -117,8 +117,7 @@ def _is_plain(update: OperationUpdate) -> bool:
         and (update.parent_id is None or _is_plain_name(update.parent_id, _LONGEST))
         and (update.subtype is None or _is_plain_name(update.subtype, _LONGEST // 2))
         and (
-            update.name is None
-            or (0 < len(update.name) <= _LONGEST and _is_printable(update.name))
+            update.name is None or (0 < len(update.name) <= _LONGEST and _is_printable(update.name))
         )
         and (
             update.payload is None
