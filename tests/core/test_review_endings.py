@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from durable_core import DurableContext, suspending
+from durable_core._engine import loop
 from durable_testing.model import ServiceConfig
 
 THREE_TRIES = ServiceConfig(invocation_attempts=3, invocation_backoff_seconds=0)
@@ -55,7 +56,9 @@ def test_a_divergence_in_an_item_that_is_admitted_late_fails_the_execution(
     assert ran.invocations == 2
 
 
-def test_polling_without_a_pause_is_told(execute: Any):
+def test_polling_without_a_pause_is_told(execute: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loop, "MAX_CALLS_A_TURN", 10_000)
+
     async def handler(event: Any, ctx: DurableContext) -> Any:
         handle = ctx.step(one)
         while not handle.done():  # noqa: ASYNC110
