@@ -128,7 +128,7 @@ class DurableLogger:
         hooks = engine.observers.hooks
         if hooks.log_fields:
             for more in hooks.collect(hooks.log_fields):
-                fields.update(more)
+                hooks.guard(fields.update, more)
         return fields
 
 

@@ -32,12 +32,14 @@ class Attempt:
         context: The caller's context variables, marked as outside the workflow.
         is_withdrawn: Its result is not wanted any more; the host cancels it if it can.
         around: What hooks wrap around it; None when no hook does.
+        entered: What they wrapped around the making of its coroutine, until that has ended.
     """
 
     __slots__ = (
         "args",
         "around",
         "context",
+        "entered",
         "fn",
         "is_requested",
         "is_withdrawn",
@@ -61,3 +63,4 @@ class Attempt:
         self.is_requested = False
         self.is_withdrawn = False
         self.around: Callable[[], Around] | None = None
+        self.entered: Around | None = None

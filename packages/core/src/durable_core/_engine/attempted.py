@@ -11,6 +11,7 @@ from durable_core._engine.observers import details
 from durable_core._engine.operation import ClaimedOperation
 from durable_core._engine.scope import CURRENT_SCOPE, OutsideScope
 from durable_core._protocol.records import (
+    ErrorObject,
     Operation,
     OperationAction,
     OperationStatus,
@@ -20,6 +21,7 @@ from durable_core._values.errors import (
     UNRETRYABLE_ERRORS,
     CheckpointError,
     StepInterruptedError,
+    error_type_name,
 )
 
 if TYPE_CHECKING:
@@ -32,15 +34,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+_PUT_OFF = "the invocation came to its deadline before the attempt began"
+
+
 class Attempted(ClaimedOperation[T]):
     """An operation whose function is run once or more until it ends.
 
     Attributes:
         waits_for_start: The attempt runs only once its START is durable.
         running: The attempt that runs, or waits for its START; None between attempts.
+        last_number: The number of the latest attempt here; 0 before the first.
     """
 
-    __slots__ = ("args", "fn", "running", "waits_for_start")
+    __slots__ = ("args", "fn", "last_number", "running", "waits_for_start")
 
     type: ClassVar[OperationType] = OperationType.STEP
 
@@ -59,6 +65,7 @@ class Attempted(ClaimedOperation[T]):
         self.args = args
         self.waits_for_start = waits_for_start
         self.running: Attempt | None = None
+        self.last_number = 0
 
     # What kinds of attempted operations decide
 
@@ -99,7 +106,8 @@ class Attempted(ClaimedOperation[T]):
                 if record.next_attempt_at_ms is not None:
                     self.engine.expect_by(self, record.next_attempt_at_ms)
             case OperationStatus.READY:
-                if self.running is None:
+                # A service may report READY again before it has seen the START.
+                if self.running is None and record.attempt >= self.last_number:
                     self._start_attempt(record.attempt + 1)
             case _:
                 attempt = self.running
@@ -120,7 +128,23 @@ class Attempted(ClaimedOperation[T]):
                 self.engine.withdraw(self.running)
             self.running = None
 
+    def put_off(self) -> None:
+        """Take back a START that promises an attempt at most once, or ask for another attempt.
+
+        Left as it is, the next invocation would take for cut off what never began.
+        """
+        attempt = self.running
+        if attempt is None or not self.waits_for_start:
+            return
+        if attempt.is_withdrawn:
+            self.running = None
+            error = ErrorObject(_PUT_OFF, error_type_name(StepInterruptedError))
+            self.send_retry(1, error=error)
+        elif not attempt.is_requested and self.engine.queue.take_back(self.operation_id):
+            self.running = None
+
     def _start_attempt(self, number: int) -> None:
+        self.last_number = number
         attempt = self._attempt(number)
         if attempt is None:
             return

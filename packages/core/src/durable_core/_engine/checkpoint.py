@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_core._protocol.limits import MAX_BATCH_BYTES, MAX_BATCH_UPDATES, utf8_size
 from durable_core._protocol.records import OperationAction, OperationUpdate
+from durable_core._values.errors import CheckpointError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ENDS = (OperationAction.SUCCEED, OperationAction.FAIL)
 _OVERHEAD_BYTES = 320
 """What an update takes beside its payload and error: ids, enums, punctuation."""
 
@@ -110,6 +115,24 @@ class CheckpointQueue:
 def _must_wait(cancel: OperationUpdate, updates: list[OperationUpdate]) -> bool:
     """Whether a CANCEL may not share a call: with the START of its own WAIT (service 3.1)."""
     return any(earlier.id == cancel.id for earlier in updates)
+
+
+def check_reported(batch: Batch, claimed: Mapping[str, Any]) -> None:
+    """Check that the service reported what it made of each update.
+
+    Raises:
+        CheckpointError: It did not; what was recorded is not known, so it is retryable.
+    """
+    for update in batch.updates:
+        operation = claimed.get(update.id)
+        if operation is None or operation.is_dropped:
+            continue
+        if operation.record is None or update.action in _ENDS:
+            raise CheckpointError(
+                f"the service took {update.action} of {update.subtype} {update.name!r} "
+                f"({update.id}) but did not report the operation",
+                is_retryable=True,
+            )
 
 
 def without_cancels(batch: Batch) -> Batch:

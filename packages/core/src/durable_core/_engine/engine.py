@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from durable_core._engine.checkpoint import CheckpointQueue
+from durable_core._engine.checkpoint import CheckpointQueue, check_reported
 from durable_core._engine.deliveries import Deliveries
 from durable_core._engine.diagnosis import deadlock, endless, stuck_context
 from durable_core._engine.due import DueTimes, suspended_on
@@ -20,7 +20,7 @@ from durable_core._engine.timer import TimerWait
 from durable_core._journal.divergence import mismatch, unclaimed
 from durable_core._journal.ids import operation_id as hashed
 from durable_core._journal.journal import Identity, Journal, is_settled
-from durable_core._values.errors import CheckpointError, ContextScopeError, DurableError
+from durable_core._values.errors import ContextScopeError, DurableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -297,14 +297,7 @@ class Engine:
         Raises:
             CheckpointError: It did not; what was recorded is not known, so it is retryable.
         """
-        for update in batch.updates:
-            operation = self._claimed.get(update.id)
-            if operation is not None and operation.record is None and not operation.is_dropped:
-                raise CheckpointError(
-                    f"the service took {update.action} of {update.subtype} {update.name!r} "
-                    f"({update.id}) but did not report the operation",
-                    is_retryable=True,
-                )
+        check_reported(batch, self._claimed)
 
     def succeed_claim(self, operation: ClaimedOperation[Any], claimed_id: str) -> None:
         """Let `operation` stand for an id that is already claimed (a callback's result)."""
@@ -345,6 +338,13 @@ class Engine:
             return self._withdrawn
         withdrawn, self._withdrawn = self._withdrawn, []
         return withdrawn
+
+    def put_off_attempts(self) -> None:
+        """Leave what has not begun to the next invocation."""
+        for attempt in self.take_attempts():
+            self.withdraw(attempt)
+        for operation in list(self._claimed.values()):
+            operation.put_off()
 
     def attempt_returned(self, attempt: Attempt, value: Any) -> None:
         """Take an attempt's value in, unless it came too late."""

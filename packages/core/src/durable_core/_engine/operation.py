@@ -112,6 +112,9 @@ class ClaimedOperation(DurableFuture[T]):
     def abandon(self) -> None:
         """Stop what runs for it: its result is not wanted any more."""
 
+    def put_off(self) -> None:
+        """Leave what has not begun to the next invocation: this one must end."""
+
     def pending_until_ms(self) -> int | bool | None:
         """What the world owes it: a time, None for an event without one, False for nothing."""
         return False

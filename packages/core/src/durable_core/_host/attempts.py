@@ -129,6 +129,9 @@ class Attempts:
             # A lambda around an async function: the thread only made the coroutine.
             if attempt.is_withdrawn:
                 value.close()
+                if attempt.entered is not None:
+                    attempt.entered.report(AttemptOutcome("INCOMPLETE"))
+                    attempt.entered.__exit__()
             else:
                 self._start_task(attempt, value)
         else:
@@ -191,32 +194,40 @@ class _Observed:
         attempt = self._attempt
         if attempt.around is None:
             return attempt.fn(*args)
-        with attempt.around() as around:
-            try:
-                value = attempt.fn(*args)
-            except BaseException as error:
-                around.report(AttemptOutcome("FAILED", error))
-                raise
+        around = attempt.around().__enter__()
+        try:
+            value = attempt.fn(*args)
+        except BaseException as error:
+            around.report(AttemptOutcome("FAILED", error))
+            around.__exit__()
+            raise
+        if inspect.iscoroutine(value):
+            attempt.entered = around  # the attempt goes on as a task
+        else:
             around.report(AttemptOutcome("SUCCEEDED"))
-            return value
+            around.__exit__()
+        return value
 
 
 async def _observed(attempt: Attempt, coroutine: Coroutine[Any, Any, Any]) -> Any:
     """An async function within what hooks wrap around it."""
     if attempt.around is None:
         return await coroutine
-    with attempt.around() as around:
-        try:
-            value = await coroutine
-        except (asyncio.CancelledError, GeneratorExit) as error:
-            is_ours = attempt.is_withdrawn or isinstance(error, GeneratorExit)
-            around.report(AttemptOutcome("INCOMPLETE" if is_ours else "FAILED", error))
-            raise
-        except BaseException as error:
-            around.report(AttemptOutcome("FAILED", error))
-            raise
+    around = attempt.entered or attempt.around().__enter__()
+    try:
+        value = await coroutine
+    except (asyncio.CancelledError, GeneratorExit) as error:
+        is_ours = attempt.is_withdrawn or isinstance(error, GeneratorExit)
+        around.report(AttemptOutcome("INCOMPLETE" if is_ours else "FAILED", error))
+        raise
+    except BaseException as error:
+        around.report(AttemptOutcome("FAILED", error))
+        raise
+    else:
         around.report(AttemptOutcome("SUCCEEDED"))
         return value
+    finally:
+        around.__exit__()
 
 
 def _is_async(fn: Callable[..., Any]) -> bool:

@@ -170,6 +170,7 @@ class Driver:
         if engine.outcome is not None:
             return self._drain(Ending.SETTLED)
         if self._is_past_deadline:
+            engine.put_off_attempts()
             return self._drain(Ending.SUSPENDED)
         return self._go_on()
 
@@ -243,8 +244,6 @@ class Driver:
         if self._ended.done():
             return
         self._is_past_deadline = True
-        for attempt in self._engine.take_attempts():
-            self._engine.withdraw(attempt)
         wait_id = operation_id(f"deadline-{self._environment.new_token()}")
         self._engine.queue.add_and_wait(
             OperationUpdate(
@@ -323,8 +322,12 @@ class Driver:
             if response.next_marker is not None:
                 operations = await self._all_pages(response)
             self._answered(batch, response, operations)
-        except asyncio.CancelledError:
-            raise
+        except asyncio.CancelledError as error:
+            if self._ended.done():
+                raise
+            cancelled = CheckpointError("the checkpoint call was cancelled", is_retryable=True)
+            cancelled.__cause__ = error
+            self._fail(cancelled)
         except BaseException as error:  # noqa: BLE001 - the invocation ends with it
             self._fail(error)
         if self._in_flight is None:

@@ -108,6 +108,10 @@ class Child(ClaimedOperation[T]):
         super().settled_before(record)
         if self._replays_children(record):
             self._enter()
+        else:
+            # Its body is not run again: what it awaited of others, nobody sees here.
+            self.engine.unobserved.clear()
+            self.engine.unobserved[self.operation_id] = self
 
     def settled(self, record: Operation) -> None:
         """See the end acknowledged; deliver it unless that was done early."""
