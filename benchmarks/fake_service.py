@@ -1,7 +1,7 @@
 """The fake service of the peers' benchmarks, for our driver: wire dicts in, wire dicts out.
 
-It answers at once (or after a delay), applies updates without checks, and keeps the latest record
-of each operation: the same semantics as the fake that the peers run against.
+It answers at once, with no await (or after a delay), applies updates without checks, and keeps the
+latest record of each operation: the same semantics as the fake that the peers run against.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import json
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_core.lowlevel import (
     CheckpointRequest,
@@ -20,6 +20,9 @@ from durable_core.lowlevel import (
     page_from_wire,
     update_to_wire,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:f:1/durable-execution/e1/inv1"
 NOW = time.time()  # noqa: TID251  a benchmark reads the clock
@@ -52,10 +55,21 @@ class FakeService:
         """What went over the wire as updates."""
         return sum(len(json.dumps(batch)) for batch in self.batches)
 
-    async def checkpoint(self, request: CheckpointRequest) -> CheckpointResponse:
+    def checkpoint(
+        self, request: CheckpointRequest
+    ) -> CheckpointResponse | Awaitable[CheckpointResponse]:
         """Apply the updates and report the operations they changed."""
-        if self.delay_seconds:
-            await asyncio.sleep(self.delay_seconds)
+        return (
+            self._later(self._apply_all, request)
+            if self.delay_seconds
+            else self._apply_all(request)
+        )
+
+    async def _later(self, answer: Callable[..., Any], *args: Any) -> Any:
+        await asyncio.sleep(self.delay_seconds)
+        return answer(*args)
+
+    def _apply_all(self, request: CheckpointRequest) -> CheckpointResponse:
         wires = [update_to_wire(update) for update in request.updates]
         self.calls += 1
         self.updates += len(wires)
@@ -64,11 +78,14 @@ class FakeService:
         changed = {wire["Id"]: self._apply(wire) for wire in wires}
         return CheckpointResponse(f"t{self.calls}", operations_from_wire(list(changed.values())))
 
-    async def load_page(self, execution_arn: str, checkpoint_token: str, marker: str) -> StatePage:
+    def load_page(
+        self, execution_arn: str, checkpoint_token: str, marker: str
+    ) -> StatePage | Awaitable[StatePage]:
         """Return a prepared page."""
         del execution_arn, checkpoint_token
-        if self.delay_seconds:
-            await asyncio.sleep(self.delay_seconds)
+        return self._later(self._page, marker) if self.delay_seconds else self._page(marker)
+
+    def _page(self, marker: str) -> StatePage:
         self.state_calls += 1
         place = int(marker)
         following = str(place + 1) if place + 1 < len(self.pages) else ""

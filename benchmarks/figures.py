@@ -219,6 +219,22 @@ def stores(rows: list[Row]) -> str:
     return table(head, lines) + note
 
 
+def traces(rows: list[Row]) -> str:
+    found = next((row for row in rows if row["section"] == "otel_cost"), {})
+    lines = []
+    for size, figures in found.items():
+        if size.isdigit():
+            kinds = dict(figures)
+            base, bare = kinds.pop("none"), kinds.pop("bare", None)
+            lines += [
+                [f"{size} steps, {kind}", number(us), f"{us - base:+.1f}"]
+                for kind, us in kinds.items()
+            ]
+            if bare is not None:
+                lines.append([f"{size} steps, two such spans of the SDK alone", number(bare), ""])
+    return table(["CPU a step, µs", "", "over no plugin"], lines)
+
+
 def machine(rows: list[Row]) -> str:
     here = next(row for row in rows if row["section"] == "machine")
     loads = [row for row in rows if row["section"] == "load"]
@@ -249,6 +265,8 @@ def tables(rows: list[Row]) -> str:
         tests(rows),
         "## Executions in flight on SQLite",
         stores(rows),
+        "## Tracing",
+        traces(rows),
     ]
     return "\n\n".join(parts)
 

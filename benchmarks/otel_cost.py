@@ -1,6 +1,6 @@
 """What tracing costs: microseconds an operation, at 100 and at 3,000 steps; the import beside it.
 
-    uv run python benchmarks/otel_cost.py
+    uv run python benchmarks/otel_cost.py [--quick]
     uv run python benchmarks/otel_cost.py --json benchmarks/results/otel_cost.json
 
 Three runs of the same workflow, a step after another, on a service that answers at once: without a
@@ -129,7 +129,7 @@ def round_us(count: int, number: int, plugins: tuple[PluginFactory, ...]) -> flo
     return asyncio.run(run())
 
 
-def measure(count: int) -> dict[str, float]:
+def measure(count: int, rounds: int) -> dict[str, float]:
     """The best round of each kind; kinds take turns, so that the machine's moods hit all."""
     provider = TracerProvider()
     provider.add_span_processor(
@@ -142,7 +142,7 @@ def measure(count: int) -> dict[str, float]:
         "execution": (_tracing(View.EXECUTION, provider),),
     }
     best = dict.fromkeys((*kinds, "bare"), float("inf"))
-    for number in range(ROUNDS):
+    for number in range(rounds):
         best["bare"] = min(best["bare"], bare_us(provider))
         for kind, plugins in kinds.items():
             best[kind] = min(best[kind], round_us(count, number, plugins))
@@ -171,28 +171,30 @@ def _tracing(view: View, provider: TracerProvider) -> PluginFactory:
     return instrument(view=view, tracer_provider=provider, metrics=False, flush_timeout=0)
 
 
-def import_ms() -> float:
+def import_ms(times: int) -> float:
     """What importing durable_otel costs over the core, the best of several processes."""
     code = (
         "import time, durable_core, durable_core.lowlevel;"
         "a = time.process_time(); import durable_otel; print((time.process_time() - a) * 1000)"
     )
-    times = [
+    taken = [
         float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout)
-        for _ in range(IMPORTS)
+        for _ in range(times)
     ]
-    return min(times)
+    return min(taken)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument("--quick", action="store_true", help="once and small, to see that it runs")
     options = parser.parse_args(arguments)
-    figures: dict[str, Any] = {"python": sys.version.split()[0], "import_ms": import_ms()}
+    sizes, rounds, imports = ((5,), 1, 1) if options.quick else (SIZES, ROUNDS, IMPORTS)
+    figures: dict[str, Any] = {"python": sys.version.split()[0], "import_ms": import_ms(imports)}
     print(f"import over the core's: {figures['import_ms']:.1f} ms")
-    for count in SIZES:
-        best = measure(count)
+    for count in sizes:
+        best = measure(count, rounds)
         base = best["none"]
         figures[str(count)] = best
         bare = best.pop("bare")

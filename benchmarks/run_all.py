@@ -131,14 +131,26 @@ def peers(folder: Path, *, is_quick: bool) -> Iterator[dict[str, Any]]:
     yield from lines_of([*command, "--also", f"ours={ours}", *cells])
 
 
+def tracing(*, is_quick: bool) -> Iterator[dict[str, Any]]:
+    """What `otel_cost.py` writes down, as one line."""
+    found = CACHE / "otel_cost.json"
+    command = [sys.executable, str(HERE / "otel_cost.py"), "--json", str(found)]
+    subprocess.run(
+        [*command, "--quick"] if is_quick else command, check=True, stdout=subprocess.DEVNULL
+    )
+    yield json.loads(found.read_text())
+
+
 def measure(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    wanted = args.only.split(",") if args.only else ["peers", *SECTIONS]
+    wanted = args.only.split(",") if args.only else ["peers", *SECTIONS, "otel_cost"]
     yield {"section": "machine", **machine(), "is_quick": args.quick}
     yield {"section": "load", **load("before")}
     for section in wanted:
         began = time.monotonic()  # noqa: TID251  a benchmark reads the clock
         if section == "peers":
             lines = peers(args.peers, is_quick=args.quick)
+        elif section == "otel_cost":
+            lines = tracing(is_quick=args.quick)
         else:
             name, *rest = SECTIONS[section][args.quick]
             lines = lines_of([sys.executable, str(HERE / name), *rest])
@@ -152,7 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="tiny sizes, tables to stdout only")
     parser.add_argument("--peers", type=Path, default=ROOT.parent / "shared" / "bench")
-    parser.add_argument("--only", help="peers, " + ", ".join(SECTIONS))
+    parser.add_argument("--only", help="peers, otel_cost, " + ", ".join(SECTIONS))
     parser.add_argument("--tables", type=Path, help="write the tables from these results")
     args = parser.parse_args()
     if args.tables:

@@ -47,7 +47,14 @@ def test_a_benchmark_prints_json_lines(run):
 
 def test_every_benchmark_is_run_here():
     scripts = {path.name for path in BENCHMARKS.glob("*.py")}
-    assert scripts - PARTS == {run[0] for run in RUNS}
+    assert scripts - PARTS == {run[0] for run in RUNS} | {"otel_cost.py"}
+
+
+def test_the_cost_of_tracing_is_measured(tmp_path):
+    figures = tmp_path / "figures.json"
+    command = [sys.executable, BENCHMARKS / "otel_cost.py", "--quick", "--json", figures]
+    subprocess.run(command, capture_output=True, check=True)  # noqa: S603  ours
+    assert set(json.loads(figures.read_text())["5"]) >= {"none", "no hook", "invocation"}
 
 
 def test_checkpoint_calls_are_as_promised():
