@@ -37,10 +37,11 @@ for type_, states in transitions.TRANSITIONS.items():
 def is_whole(session: pytest.Session) -> bool:
     """Whether this process ran everything under the folders it was given."""
     config = session.config
-    is_part = bool(config.option.keyword or config.option.markexpr or config.option.deselect)
-    is_shared = hasattr(config, "workerinput") or bool(getattr(config.option, "numprocesses", 0))
+    option = config.option
+    is_part = bool(option.keyword or option.markexpr or option.deselect or option.ignore)
+    is_shared = hasattr(config, "workerinput") or bool(getattr(option, "numprocesses", 0))
     folders = all(Path(argument).is_dir() for argument in config.args)
-    return folders and not is_part and not is_shared and not config.option.collectonly
+    return folders and not is_part and not is_shared and not option.collectonly
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
