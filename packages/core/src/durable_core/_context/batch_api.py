@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from durable_core._values.serdes import SerDes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: 3.11 cannot call a subscripted one that has them
 class Branch(Generic[T]):
     """A named branch of `parallel`."""
 

@@ -15,7 +15,7 @@ from durable_core._values.errors import (
 from durable_core._values.generics import T
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: 3.11 cannot call a subscripted one that has them
 class BatchItem(Generic[T]):
     """One item of a batch.
 
@@ -34,7 +34,7 @@ class BatchItem(Generic[T]):
     error: DurableOperationError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: 3.11 cannot call a subscripted one that has them
 class BatchResult(Generic[T]):
     """The items that were started, in the order of their input, and why the batch ended."""
 

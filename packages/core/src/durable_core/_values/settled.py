@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from durable_core._values.errors import DurableError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: 3.11 cannot call a subscripted one that has them
 class Settled(Generic[T]):
     """How one awaitable ended: with a value, or with an error."""
 
