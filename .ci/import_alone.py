@@ -4,7 +4,12 @@ import importlib
 import pkgutil
 import sys
 
-NEED_AN_EXTRA = ("durable_core.pydantic_serdes", "durable_testing.server", "durable_testing.cloud")
+NEED_AN_EXTRA = (
+    "durable_core.pydantic_serdes",
+    "durable_testing.pytest_plugin",  # what it needs imports it
+    "durable_testing.server",
+    "durable_testing.tracing",
+)
 
 package = importlib.import_module(sys.argv[1])
 count = 1
