@@ -20,16 +20,17 @@ def checked_name(name: object) -> str | None:
     """
     if name is None:
         return None
-    if isinstance(name, str) and 0 < len(name) <= MAX_NAME_LENGTH and _is_printable(name):
+    if (
+        isinstance(name, str)
+        and 0 < len(name) <= MAX_NAME_LENGTH
+        and name.isascii()
+        and name.isprintable()
+    ):
         return name
     raise ValidationError(
         f"an operation's name must be 1 to {MAX_NAME_LENGTH} printable ASCII characters; "
         f"found {name!r}"
     )
-
-
-def _is_printable(name: str) -> bool:
-    return name.isascii() and name.isprintable()
 
 
 def name_of(fn: object) -> str | None:
@@ -39,7 +40,8 @@ def name_of(fn: object) -> str | None:
         return name_of(fn.func)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
     if not isinstance(name, str) or name in ("", "<lambda>"):
         return None
-    return name if _is_printable(name) and len(name) <= MAX_NAME_LENGTH else None
+    is_taken = name.isascii() and name.isprintable() and len(name) <= MAX_NAME_LENGTH
+    return name if is_taken else None
 
 
 def split_function(

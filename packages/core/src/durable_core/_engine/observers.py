@@ -86,11 +86,12 @@ class Observers:
 
     def delivered(self, operation: SeenOperation, record: Operation) -> None:
         """An operation's outcome is handed to the workflow."""
+        hooks = self.hooks
         if not operation.is_replayed:
-            self.ended(operation, record)
+            if hooks.operation_end:
+                self.ended(operation, record)
             return
         self.replayed_count += 1
-        hooks = self.hooks
         if hooks.operation_replayed:
             hooks.call(hooks.operation_replayed, details(operation, record, is_replayed=True))
 

@@ -154,7 +154,8 @@ class ClaimedOperation(DurableFuture[T]):
         self.engine.unobserved.pop(self.operation_id, None)
 
     def _deliver_if_next(self) -> None:
-        self.engine.deliver_if_next(self)
+        if self.record is not None:
+            self.engine.deliver_if_next(self)
 
     def __hash__(self) -> int:
         # Sets of handles (`asyncio.wait` returns them) iterate alike on every replay. Not hash():
