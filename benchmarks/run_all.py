@@ -174,7 +174,7 @@ def main() -> None:
     rows = []
     results = HERE / "results" / f"{TODAY:%Y-%m-%d}.jsonl"
     results.parent.mkdir(exist_ok=True)
-    with Path(os.devnull if args.quick else results).open("w") as file:
+    with Path(os.devnull if args.quick or args.only else results).open("w") as file:
         for row in measure(args):
             rows.append(row)
             print(json.dumps(row), flush=True)
