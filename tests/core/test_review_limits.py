@@ -200,3 +200,15 @@ def test_a_flat_item_whose_result_cannot_be_written_fails_alone(execute: Any):
         return [item.status.value for item in result.all]
 
     assert execute(handler).result == ["FAILED", "SUCCEEDED"]
+
+
+def test_a_summary_that_is_too_large_fails_its_context_alone(execute: Any):
+    async def child(ctx: DurableContext) -> str:
+        return "x" * 300_000
+
+    async def handler(event: Any, ctx: DurableContext) -> Any:
+        with pytest.raises(SerDesError, match="the summary of RunInChildContext 'child'"):
+            await ctx.run_in_child_context(child, summary=lambda text: text)
+        return "told"
+
+    assert execute(handler, config=THREE_TRIES).result == "told"

@@ -8,7 +8,7 @@ from durable_core._engine.clock import PINNED_SUFFIX, End
 from durable_core._engine.failures import error_object, restored, shown
 from durable_core._engine.observers import details
 from durable_core._engine.operation import ClaimedOperation
-from durable_core._engine.payloads import decode, encode
+from durable_core._engine.payloads import check_size, decode, encode
 from durable_core._engine.scope import ContextBody, Scope
 from durable_core._protocol.limits import CHILD_RESULT_THRESHOLD_BYTES, utf8_size
 from durable_core._protocol.records import (
@@ -263,6 +263,7 @@ class Child(ClaimedOperation[T]):
         self._is_large = utf8_size(text or "") > CHILD_RESULT_THRESHOLD_BYTES
         if self._is_large:
             text = "" if self._summary is None else self._summary(value).rstrip()
+            check_size(text, self, "summary")
         self.sent_payload = text
         return self.update(OperationAction.SUCCEED, payload=text, replay_children=self._is_large)
 
