@@ -23,9 +23,10 @@ XRAY_VARIABLE: Final = "_X_AMZN_TRACE_ID"
 INPUT_KEY: Final = "_otel"
 """The member of an execution's input, an object, that holds W3C headers."""
 MAX_BAGGAGE_BYTES: Final = 1024
-_ROOT: Final = re.compile(r"1-([0-9a-f]{8})-([0-9a-f]{24})")
-_PARENT: Final = re.compile(r"[0-9a-f]{16}")
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+# Compiled when used: that takes longer than to import this module.
+_ROOT: Final = r"1-([0-9a-f]{8})-([0-9a-f]{24})"
+_PARENT: Final = r"[0-9a-f]{16}"
+_TRACEPARENT: Final = r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?"
 _W3C: Final = ("traceparent", "tracestate", "baggage")
 
 
@@ -59,7 +60,7 @@ def carrier_of(
 
 def caller_of(headers: Mapping[str, str]) -> Caller:
     """Read the trace context of `traceparent`, or else of X-Ray's header."""
-    if found := _TRACEPARENT.fullmatch(headers.get("traceparent", "").strip().lower()):
+    if found := re.fullmatch(_TRACEPARENT, headers.get("traceparent", "").strip().lower()):
         trace_id, span_id = int(found[1], 16), int(found[2], 16)
         if trace_id and span_id:
             state = headers.get("tracestate")
@@ -115,8 +116,8 @@ def _from_xray(header: str) -> Caller:
     for part in header.split(";"):
         key, _, value = part.strip().partition("=")
         parts[key] = value
-    root = _ROOT.fullmatch(parts.get("Root", "").lower())
-    parent = _PARENT.fullmatch(parts.get("Parent", "").lower())
+    root = re.fullmatch(_ROOT, parts.get("Root", "").lower())
+    parent = re.fullmatch(_PARENT, parts.get("Parent", "").lower())
     return Caller(
         int(root[1] + root[2], 16) if root else None,
         (int(parent[0], 16) or None) if parent else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -96,12 +95,12 @@ def from_environment() -> Tracing:
 
 def invocation_view() -> Tracing:
     """Trace in the invocation view: the entry point `otel-invocation`."""
-    return Tracing(replace(settings_from_environment(), view=View.INVOCATION))
+    return Tracing(settings_from_environment()._replace(view=View.INVOCATION))
 
 
 def execution_view() -> Tracing:
     """Trace in the execution view: the entry point `otel-execution`."""
-    return Tracing(replace(settings_from_environment(), view=View.EXECUTION))
+    return Tracing(settings_from_environment()._replace(view=View.EXECUTION))
 
 
 def otel_carrier() -> dict[str, str]:

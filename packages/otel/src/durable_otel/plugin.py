@@ -46,42 +46,36 @@ STAMP_NS = NS_PER_MS
 class TracingPlugin(Instrumentation):
     """Traces one invocation.
 
-    Every hook does nothing where the trace is not recorded.
+    Every hook does nothing where the trace is not recorded, or before the invocation has begun.
+
+    Attributes:
+        begun: What the invocation started with.
+        facts: What all its spans have in common.
+        view: How they hang together.
     """
+
+    begun: Beginning
+    facts: Facts
+    view: SpanView
 
     def __init__(self, settings: Settings, ledger: Ledger, flusher: Flusher) -> None:
         self._settings = settings
         self._ledger = ledger
         self._flusher = flusher
-        self._begun: Beginning | None = None
+        self._has_begun = False
         self._is_recorded = False
         self._nodes: dict[str, Node] = {}
         self._open: dict[str, Node] = {}
         self._leftovers: Leftovers | None = None
         self._token: Any = None
 
-    @property
-    def begun(self) -> Beginning:
-        """What the invocation started with."""
-        if self._begun is None:
-            raise LookupError("the invocation has not begun")
-        return self._begun
-
-    @property
-    def facts(self) -> Facts:
-        """What all spans have in common."""
-        return self.begun.facts
-
-    @property
-    def view(self) -> SpanView:
-        """How they hang together."""
-        return self.begun.view
-
     # The invocation
 
     def invocation_start(self, invocation: InvocationDetails, /) -> None:
         """Start its span, and make it current for the workflow's code."""
-        self._begun = begun = begin(invocation, self._settings, self._ledger)
+        self.begun = begun = begin(invocation, self._settings, self._ledger)
+        self.facts, self.view = begun.facts, begun.view
+        self._has_begun = True
         span = begun.facts.invocation
         self._is_recorded = span.is_recording()
         if self._settings.view is View.EXECUTION:
@@ -95,6 +89,8 @@ class TracingPlugin(Instrumentation):
 
     def invocation_end(self, invocation: InvocationDetails, outcome: InvocationOutcome, /) -> None:
         """End what is open, the innermost first; the Workflow too if it has ended."""
+        if not self._has_begun:
+            return
         begun = self.begun
         detach(self._token)
         if self._is_recorded:
@@ -292,9 +288,9 @@ class TracingPlugin(Instrumentation):
 
     def propagate(self, operation: OperationDetails, carrier: MutableMapping[str, str], /) -> None:
         """Tell the invoked function who called."""
-        begun = self._begun
-        if begun is None:
+        if not self._has_begun:
             return
+        begun = self.begun
         node = self._nodes.get(operation.operation_id)
         if node is not None:
             carrier[XRAY_HEADER] = xray_header(
