@@ -33,7 +33,6 @@ CACHE = Path(__file__).resolve().parents[1] / ".bench-cache"
 DBOS = "dbos==3.4.0"
 EXECUTIONS = 1000
 STEPS = 3
-SETTLE_SECONDS = 1
 
 
 def quantiles(seconds: list[float]) -> tuple[float, float]:
@@ -95,6 +94,7 @@ async def ours(folder: Path, executions: int, steps: int) -> dict[str, float | s
 
     bench = Bench(executions, steps)
     checkpoints: list[float] = []
+    all_held = asyncio.Event()
 
     class Timed(SqliteService):
         """Takes the time of each checkpoint, from the call to its answer."""
@@ -104,8 +104,13 @@ async def ours(folder: Path, executions: int, steps: int) -> dict[str, float | s
         def checkpoint(self, request):
             began = time.perf_counter()
             answer = super().checkpoint(request)
-            answer.add_done_callback(lambda _: checkpoints.append(time.perf_counter() - began))
+            answer.add_done_callback(lambda _: taken(time.perf_counter() - began))
             return answer
+
+    def taken(seconds: float) -> None:
+        checkpoints.append(seconds)
+        if len(checkpoints) == executions:
+            all_held.set()
 
     async def handler(event, context):
         await context.step("hold", bench.hold)
@@ -133,8 +138,7 @@ async def ours(folder: Path, executions: int, steps: int) -> dict[str, float | s
         started = await asyncio.gather(
             *[engine.start("bench", "1", name=f"e{n}") for n in range(executions)]
         )
-        await bench.is_full.wait()
-        await asyncio.sleep(SETTLE_SECONDS)  # each START of `hold` is on its way to the disk
+        await all_held.wait()  # each START of `hold` is on the disk
         checkpoints.clear()
         bench.open()
         for one in started:
@@ -176,7 +180,6 @@ async def theirs(folder: Path, executions: int, steps: int) -> dict[str, float |
     try:
         handles = [await Dbos.start_workflow_async(workflow, 1) for _ in range(executions)]
         await bench.is_full.wait()
-        await asyncio.sleep(SETTLE_SECONDS)
         bench.open()
         await asyncio.gather(*[handle.get_result() for handle in handles])
         return bench.result(DBOS)
