@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -230,7 +231,7 @@ class Batch(Child[BatchResult[Any]]):
             reason = self._completion.decide(
                 len(self._bodies), self._successes, self._failures, self._statuses
             )
-        except Exception as error:  # noqa: BLE001 - the user's predicate
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - the user's predicate
             self._finished.set_exception(error)
             return
         if reason is None:
@@ -293,7 +294,8 @@ class Batch(Child[BatchResult[Any]]):
             text, result = encode(self._serdes, result, self)
         else:
             text = whole(reason, outcomes)
-        self._is_large = utf8_size(text or "") > CHILD_RESULT_THRESHOLD_BYTES
+        # At the limit itself there would be no room for the suffix of a pinned end.
+        self._is_large = utf8_size(text or "") >= CHILD_RESULT_THRESHOLD_BYTES
         if self._is_large:
             text = short(reason, outcomes)
         self.sent_payload = text

@@ -291,6 +291,8 @@ class Child(ClaimedOperation[T]):
     def pin_end(self) -> int:
         """Record the context so that its end is what its operations say (see `clock`)."""
         payload = (self.sent_payload or "") + PINNED_SUFFIX
+        if utf8_size(payload) > CHILD_RESULT_THRESHOLD_BYTES:
+            payload = PINNED_SUFFIX  # nobody reads the rest: a replay runs the body again
         if not self.engine.queue.amend(
             self.operation_id, OperationAction.SUCCEED, payload=payload, replay_children=True
         ):
