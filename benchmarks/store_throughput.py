@@ -27,7 +27,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4  # noqa: TID251  ids that no other process gives
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CACHE = Path(__file__).resolve().parents[1] / ".bench-cache"
 DBOS = "dbos==3.4.0"
@@ -87,30 +91,46 @@ async def body(number: int) -> dict[str, int | bool]:
     return {"number": number, "ok": True}
 
 
+class Checkpoints:
+    """Takes the time of each checkpoint, from the call to its answer."""
+
+    def __init__(self, executions: int) -> None:
+        self.executions = executions
+        self.all_held = asyncio.Event()
+        self.taken: list[float] = []
+
+    def opener(self, path: Path) -> Callable[..., Any]:
+        """What opens the store of an engine."""
+        from durable_testing.model import ServiceConfig  # noqa: PLC0415
+        from durable_testing.store.sqlite import SqliteService  # noqa: PLC0415
+
+        told = self._told
+
+        class Timed(SqliteService):
+            __slots__ = ()
+
+            def checkpoint(self, request):
+                began = time.perf_counter()
+                answer = super().checkpoint(request)
+                answer.add_done_callback(lambda _: told(time.perf_counter() - began))
+                return answer
+
+        def open_service(functions, **options):
+            config = ServiceConfig(needs_qualifier=False)
+            return Timed(path, functions, new_id=lambda: str(uuid4()), config=config, **options)
+
+        return open_service
+
+    def _told(self, seconds: float) -> None:
+        self.taken.append(seconds)
+        if len(self.taken) == self.executions:
+            self.all_held.set()
+
+
 async def ours(folder: Path, executions: int, steps: int) -> dict[str, float | str]:
     from durable_testing.engine import LocalEngine, durable_function  # noqa: PLC0415
-    from durable_testing.model import ServiceConfig  # noqa: PLC0415
-    from durable_testing.store.sqlite import SqliteService  # noqa: PLC0415
 
-    bench = Bench(executions, steps)
-    checkpoints: list[float] = []
-    all_held = asyncio.Event()
-
-    class Timed(SqliteService):
-        """Takes the time of each checkpoint, from the call to its answer."""
-
-        __slots__ = ()
-
-        def checkpoint(self, request):
-            began = time.perf_counter()
-            answer = super().checkpoint(request)
-            answer.add_done_callback(lambda _: taken(time.perf_counter() - began))
-            return answer
-
-    def taken(seconds: float) -> None:
-        checkpoints.append(seconds)
-        if len(checkpoints) == executions:
-            all_held.set()
+    bench, checkpoints = Bench(executions, steps), Checkpoints(executions)
 
     async def handler(event, context):
         await context.step("hold", bench.hold)
@@ -120,35 +140,26 @@ async def ours(folder: Path, executions: int, steps: int) -> dict[str, float | s
             bench.taken.append(time.perf_counter() - began)
         return event
 
-    service: SqliteService | None = None
-
-    def open_service(functions, *, now_ms, on_effect):
-        nonlocal service
-        service = Timed(
-            folder / "bench.db",
-            functions,
-            now_ms=now_ms,
-            new_id=lambda: str(uuid4()),
-            on_effect=on_effect,
-            config=ServiceConfig(needs_qualifier=False),
-        )
-        return service
-
-    async with LocalEngine([durable_function("bench", handler)], open_service) as engine:
+    functions, opener = (
+        [durable_function("bench", handler)],
+        checkpoints.opener(folder / "bench.db"),
+    )
+    async with LocalEngine(functions, opener) as engine:
         started = await asyncio.gather(
             *[engine.start("bench", "1", name=f"e{n}") for n in range(executions)]
         )
-        await all_held.wait()  # each START of `hold` is on the disk
-        checkpoints.clear()
+        await bench.is_full.wait()
+        await checkpoints.all_held.wait()  # each START of `hold` is on the disk
+        checkpoints.taken.clear()
         bench.open()
         for one in started:
             outcome = await engine.outcome(one.execution_arn)
             assert outcome.status == "SUCCEEDED", outcome
         result = bench.result("durable-testing")
-    assert service is not None
-    await service.close()
-    p50, p99 = quantiles(checkpoints)
-    return {**result, "checkpoints": len(checkpoints)} | {
+        await engine.close()
+        await engine.service.close()
+    p50, p99 = quantiles(checkpoints.taken)
+    return {**result, "checkpoints": len(checkpoints.taken)} | {
         "checkpoint_p50_ms": p50,
         "checkpoint_p99_ms": p99,
     }
