@@ -8,6 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from durable_core import create_retry_strategy, current_step
+from durable_core.lowlevel import SystemClock
+from durable_otel.clock import ABSURD_NS, CausalClock, reader
+from durable_otel.ledger import MAX_EXECUTIONS, Ledger
 from durable_testing import VirtualClock
 
 if TYPE_CHECKING:
@@ -62,3 +65,21 @@ def test_a_skew_of_five_seconds_moves_no_duration_by_more_than_a_millisecond(run
     assert [name for name, _ in skewed] == [name for name, _ in straight]
     for (name, found), (_, expected) in zip(skewed, straight, strict=True):
         assert abs(found - expected) <= NS_PER_MS, name
+
+
+def test_the_machines_clock_is_read_in_nanoseconds_and_never_backwards():
+    read = reader(SystemClock().now_ms)
+    clock = CausalClock(read)
+    readings = [clock.now() for _ in range(100)]
+    assert readings == sorted(set(readings))
+    assert abs(readings[0] - SystemClock().now_ms() * NS_PER_MS) < 5_000 * NS_PER_MS
+    clock.start_after(readings[-1] + ABSURD_NS * 2)
+    assert clock.offset_ns == 0
+
+
+def test_a_crowd_of_executions_is_not_remembered_for_ever():
+    ledger = Ledger()
+    for number in range(MAX_EXECUTIONS + 5):
+        ledger.recall(f"arn:{number}").first_ns = number
+    assert ledger.recall("arn:0").first_ns == 0
+    assert ledger.recall(f"arn:{MAX_EXECUTIONS}").first_ns == MAX_EXECUTIONS

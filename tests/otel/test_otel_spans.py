@@ -13,9 +13,17 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from durable_core import current_step
+from durable_core import RetryPresets, current_step
 from durable_core.lowlevel import Workflow
-from durable_otel import instrument, otel_carrier
+from durable_otel import (
+    View,
+    execution_view,
+    from_environment,
+    instrument,
+    invocation_view,
+    otel_carrier,
+)
+from durable_otel.carriers import caller_of
 from durable_otel.ids import operation_span_id, root_span_id, trace_id, workflow_span_id
 from durable_testing import DurableTestRunner
 from durable_testing.cli.trace import app
@@ -369,3 +377,100 @@ def test_the_environment_switches_tracing_on(monkeypatch):
     (workflow,) = traces.named("Workflow")
     (charge,) = traces.named("charge")
     assert charge.parent.span_id == workflow.context.span_id
+
+
+def test_a_plugin_that_nobody_offers_is_named(monkeypatch):
+    monkeypatch.setenv("DURABLE_PLUGINS", "otel, oten")
+    result = DurableTestRunner(napping, replay_check=False).run_sync()
+    assert result.failed
+    assert "names oten" in result.error.message
+
+
+def test_settings_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("DURABLE_OTEL_VIEW", "execution")
+    monkeypatch.setenv("DURABLE_OTEL_METRICS", "off")
+    monkeypatch.setenv("DURABLE_OTEL_BAGGAGE_KEYS", "tenant, region")
+    monkeypatch.setenv("DURABLE_OTEL_FLUSH_TIMEOUT", "0.5")
+    settings = from_environment().settings
+    assert settings.view is View.EXECUTION
+    assert settings.metrics is False
+    assert settings.baggage_keys == ("tenant", "region")
+    assert settings.flush_timeout == 0.5
+    assert invocation_view().settings.view is View.INVOCATION
+    assert execution_view().settings.view is View.EXECUTION
+
+
+def test_what_callers_say_badly_is_not_believed():
+    for headers in (
+        {},
+        {"traceparent": "00-zz-b7ad6b7169203331-01"},
+        {"traceparent": f"00-{'0' * 32}-b7ad6b7169203331-01"},
+        {"x-amzn-trace-id": "Root=2-5759e988-x;Parent=1;Sampled=?"},
+    ):
+        assert caller_of(headers) == (None, None, None, None)
+    stated = {
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
+        "tracestate": "vendor=1",
+    }
+    caller = caller_of(stated)
+    assert caller.is_sampled is False
+    assert caller.trace_state.get("vendor") == "1"
+
+
+def test_a_malformed_input_has_no_headers(run):
+    for event in ('"traceparent"', ["traceparent"], {"_otel": {"traceparent": 1}}):
+        done = run(napping, event)
+        assert len(done.traces.named("Workflow")) == 1
+
+
+def test_the_spans_of_workflow_code_take_attributes_unless_it_replays(run):
+    async def handler(event: object, context: DurableContext) -> None:
+        span = trace.get_current_span()
+        span.set_attribute("place", "start")
+        span.set_attributes({"more": 1})
+        span.add_event("seen")
+        span.record_exception(ValueError("noted"))
+        span.set_status(trace.StatusCode.ERROR)
+        span.update_name("mine")
+        span.end()
+        await context.wait("nap", seconds=5)
+        assert trace.get_current_span().is_recording()
+
+    first, second = run(handler).traces.named("Invocation")
+    assert first.attributes["place"] == "start"
+    assert [event.name for event in first.events] == ["seen", "exception", "durable.suspend"]
+    assert first.status.status_code is trace.StatusCode.OK
+    assert "place" not in second.attributes
+
+
+def test_failures_say_with_what(run, view):
+    async def fail() -> None:
+        raise LookupError("nowhere")
+
+    async def handler(event: object, context: DurableContext) -> None:
+        await context.step("find", fail, retry_strategy=RetryPresets.none())
+
+    done = run(handler, view=view)
+    (attempt,) = done.traces.named("find attempt 1")
+    assert attempt.attributes["error.type"] == "LookupError"
+    assert attempt.events[0].attributes["exception.message"] == "nowhere"
+    (workflow,) = done.traces.named("Workflow")
+    assert workflow.status.status_code is trace.StatusCode.ERROR
+    (step,) = done.traces.named("find")
+    assert step.status.description == "nowhere"
+
+
+def test_a_flush_that_raises_does_no_harm(caplog):
+    traces = Traces()
+
+    class Raises(ApiProvider):
+        def get_tracer(self, *args, **options):
+            return traces.provider.get_tracer(*args, **options)
+
+        def force_flush(self, timeout_millis=0):
+            raise OSError("no route")
+
+    plugin = instrument(tracer_provider=Raises(), metrics=False)
+    workflow = Workflow(napping, plugins=(plugin,))
+    DurableTestRunner(workflow, replay_check=False).run_sync().assert_succeeded()
+    assert "flushing Raises failed" in caplog.text
