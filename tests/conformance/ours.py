@@ -173,7 +173,9 @@ class OurEmulator:
 def running_emulator() -> Iterator[OurEmulator]:
     """Run the emulator; meanwhile what this process logs is its functions' log."""
     with process.table(), asyncio.Runner() as runner:
-        emulator = OurEmulator(runner.get_loop(), VirtualClock(is_running=False, patience_seconds=0.2))
+        emulator = OurEmulator(
+            runner.get_loop(), VirtualClock(is_running=False, patience_seconds=0.2)
+        )
         handler = logging.StreamHandler(emulator.stream)
         handler.setFormatter(JsonFormatter())
         root = logging.getLogger()
