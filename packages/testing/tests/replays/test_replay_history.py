@@ -259,6 +259,68 @@ def test_a_history_that_lacks_its_beginning_is_refused() -> None:
         replay(order, recorded().history()[1:])
 
 
+def nested(step: str, items: int = 3) -> Any:
+    """Return a workflow whose steps lie in a map's items and in a child."""
+
+    async def item(child: DurableContext, n: int, index: int) -> int:
+        return await child.step(step if n == 1 else "work", one)
+
+    async def inner(child: DurableContext) -> int:
+        await child.step("first", one)
+        return await child.step(step, one)
+
+    async def handler(event: Any, context: DurableContext) -> None:
+        await context.map("items", range(items), item, max_concurrency=2)
+        await context.run_in_child_context("child", inner)
+
+    return handler
+
+
+@pytest.mark.parametrize("in_words_of_the_aws_cli", [False, True])
+def test_a_change_within_what_is_finished_is_found(*, in_words_of_the_aws_cli: bool) -> None:
+    result = DurableTestRunner(nested("work")).run_sync()
+    told = in_the_form_of_the_aws_cli(result) if in_words_of_the_aws_cli else result.history()
+
+    unchanged, changed = replay(nested("work"), told), replay(nested("toil"), told)
+
+    assert unchanged.ok
+    assert unchanged.asked_for == unchanged.operations == 10
+    assert changed.divergence is not None
+    assert changed.divergence.startswith("cut after event ")
+    assert "name 'work' became 'toil'" in changed.divergence
+
+
+def test_a_change_within_a_finished_child_alone_is_found() -> None:
+    def handler_with(name: str) -> Any:
+        async def inner(child: DurableContext) -> int:
+            return await child.step(name, one)
+
+        async def handler(event: Any, context: DurableContext) -> None:
+            await context.run_in_child_context("child", inner)
+
+        return handler
+
+    result = DurableTestRunner(handler_with("box")).run_sync()
+
+    assert not replay(handler_with("bax"), result).ok
+
+
+def test_a_report_counts_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = DurableTestRunner(nested("work", items=100)).run_sync()
+    monkeypatch.setattr("durable_testing.replays.replaying.RECORDED_OPERATIONS", 300)
+
+    some = replay(nested("work", items=100), result)
+    every = replay(nested("work", items=100), result, every=True)
+
+    assert some.ok
+    assert some.operations == every.operations == every.asked_for == 204
+    assert some.asked_for < 204
+    assert str(some) == (
+        f"handler replays {some.asked_for} of its 204 recorded operations; "
+        f"{204 - some.asked_for} were not asked for"
+    )
+
+
 WORKFLOWS = """
 async def one():
     return 1
@@ -296,6 +358,11 @@ def test_the_command_tells_by_its_exit_code(
     assert "called    Step 'bill'" in output
     assert "replayed_orders.py:11" in output
     assert durable("replayed_orders:order", "b.json")[0] == 2
+    code, output = durable("replayed_orders:order", "replayed_orders.py")
+    assert code == 2
+    assert output.startswith("durable: replayed_orders.py is no JSON, so no history (")
+    assert output.count("replayed_orders.py") == 1
+    assert "`durable history NAME --json` prints one" in output
     assert durable("replayed_orders:missing", "a.json")[0] == 2
     assert durable("replayed_orders:order")[0] == 2
 

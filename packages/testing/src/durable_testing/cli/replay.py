@@ -33,22 +33,28 @@ def replay(
             help="Whose history it is; for workflows that use context.random or uuid4().",
         ),
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--every", help="Replay every point, however long a history is.")
+    ] = False,
 ) -> None:
-    """Replay recorded histories against the code; exits with 1 at a divergence."""
+    """Replay recorded histories against the code, from each of their points; 1 at a divergence."""
     handler = load(target)
     has_diverged = False
     for file in files:
-        report = _report_of(handler, target, file, execution_arn)
+        report = _report_of(handler, target, file, execution_arn, every=every)
         has_diverged = has_diverged or not report.ok
         typer.echo(f"{'✓' if report.ok else '✗'} {file}: {report}")
     if has_diverged:
         raise typer.Exit(1)
 
 
-def _report_of(handler: object, target: str, file: Path, arn: str | None) -> ReplayReport:
+def _report_of(
+    handler: object, target: str, file: Path, arn: str | None, *, every: bool
+) -> ReplayReport:
     try:
-        return replay_history(handler, file, execution_arn=arn)
+        return replay_history(handler, file, execution_arn=arn, every=every)
     except HistoryError as error:
-        raise UsageError(f"{file}: {error}") from None
+        text = str(error)
+        raise UsageError(text if text.startswith(str(file)) else f"{file}: {text}") from None
     except ValidationError as error:
         raise UsageError(f"{target} is not a workflow: {error}") from None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from durable_core.lowlevel import OperationType
 from durable_testing.replays.prefix import Divergence, replay_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from durable_core.lowlevel import Operation, Workflow
 
@@ -20,10 +21,11 @@ _COST_OF_A_CUT: Final = 20
 class CutLog:
     """The records of one execution as they grew, a difference for each checkpoint."""
 
-    __slots__ = ("_changes", "_records", "_sizes")
+    __slots__ = ("_changes", "_full", "_records", "_sizes")
 
     def __init__(self) -> None:
         self._changes: list[tuple[Operation, ...]] = []
+        self._full: list[int] = []
         self._records: dict[str, Operation] = {}
         self._sizes: list[int] = []
 
@@ -34,16 +36,32 @@ class CutLog:
         """Take note of what a checkpoint, or the start of an invocation, told the handler."""
         changes = tuple(changed)
         if changes:
+            if self._changes and any(map(_is_ended_context, changes)):
+                self._full.append(len(self._changes) - 1)
             self._changes.append(changes)
             for record in changes:
                 self._records[record.id] = record
             self._sizes.append(len(self._records))
 
     async def check(
-        self, workflow: Workflow, execution_arn: str, *, is_whole: bool, has_succeeded: bool
+        self,
+        workflow: Workflow,
+        execution_arn: str,
+        *,
+        budget: int | None = REPLAYED_OPERATIONS,
+        has_succeeded: bool,
+        asked: set[str] | None = None,
     ) -> CutDivergence | None:
-        """Replay the cuts, all or those that the budget allows; return the first divergence."""
-        chosen = set(range(len(self))) if is_whole else _chosen(self._sizes)
+        """Replay the cuts, and return the first divergence.
+
+        Args:
+            workflow: The code.
+            execution_arn: Whose cuts they are.
+            budget: How many operations to replay, about; it leaves cuts out. None: replay all.
+            has_succeeded: The execution succeeded after the last cut.
+            asked: Is given the ids of the operations that the code asks for.
+        """
+        chosen = set(self.chosen(budget))
         records: dict[str, Operation] = {}
         for number, changes in enumerate(self._changes):
             for record in changes:
@@ -56,10 +74,29 @@ class CutLog:
                 tuple(records.values()),
                 went_on=self._next_after(records, number),
                 has_succeeded=has_succeeded and number == len(self) - 1,
+                asked=asked,
             )
             if divergence is not None:
                 return CutDivergence(divergence, number + 1, len(self))
         return None
+
+    def chosen(self, budget: int | None) -> Iterable[int]:
+        """Return the cuts to replay.
+
+        With a budget: the last, then those before a context ended, which no later cut enters, then
+        halves, quarters … while it lasts.
+        """
+        if budget is None or sum(self._sizes) + _COST_OF_A_CUT * len(self) <= budget:
+            return range(len(self))
+        chosen = {len(self) - 1}
+        for number in (*_by_halves(self._full), *_by_halves(range(len(self) - 1))):
+            if number in chosen:
+                continue
+            budget -= self._sizes[number] + _COST_OF_A_CUT
+            if budget < 0:
+                break
+            chosen.add(number)
+        return chosen
 
     def _next_after(self, known: dict[str, Operation], number: int) -> str | None:
         """Name the first operation that started after a cut."""
@@ -81,22 +118,14 @@ class CutDivergence:
         self.count = count
 
 
-def _chosen(sizes: list[int]) -> set[int]:
-    """Return the cuts to replay: the last one, then halves, quarters … while the budget lasts."""
-    last = len(sizes) - 1
-    budget = REPLAYED_OPERATIONS
-    if sum(sizes) + _COST_OF_A_CUT * len(sizes) <= budget:
-        return set(range(len(sizes)))
-    chosen = {last}
+def _is_ended_context(record: Operation) -> bool:
+    return record.type is OperationType.CONTEXT and record.is_terminal
+
+
+def _by_halves(numbers: Sequence[int]) -> Iterator[int]:
+    """Yield the one in the middle, then those at the quarters, and so on."""
     parts = 2
-    while parts <= 2 * len(sizes):
+    while parts <= 2 * len(numbers):
         for part in range(1, parts, 2):
-            number = last * part // parts
-            if number in chosen:
-                continue
-            budget -= sizes[number] + _COST_OF_A_CUT
-            if budget < 0:
-                return chosen
-            chosen.add(number)
+            yield numbers[len(numbers) * part // parts]
         parts *= 2
-    return chosen

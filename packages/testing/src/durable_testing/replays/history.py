@@ -80,4 +80,6 @@ def _loaded(file: Path) -> Any:
     except OSError as error:
         raise HistoryError(f"{file} cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise HistoryError(f"{file} is no JSON: {error}") from None
+        raise HistoryError(
+            f"{file} is no JSON, so no history ({error}); `durable history NAME --json` prints one"
+        ) from None

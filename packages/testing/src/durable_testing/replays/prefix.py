@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from durable_core import CheckpointError, NonDeterministicExecutionError
 from durable_core.lowlevel import (
     Environment,
+    Instrumentation,
     InvocationInput,
     InvocationStatus,
     Workflow,
@@ -96,6 +97,25 @@ class _StoppedClock:
         return _NoTimer()
 
 
+class _Asked(Instrumentation):
+    """Takes note of the operations that the code asks for."""
+
+    def __init__(self, ids: set[str]) -> None:
+        self._ids = ids
+
+    def operation_start(self, operation: OperationDetails, /) -> None:
+        """Take note of an operation that is taken up again."""
+        self._ids.add(operation.operation_id)
+
+    def operation_replayed(self, operation: OperationDetails, /) -> None:
+        """Take note of an operation whose result is handed out once more."""
+        self._ids.add(operation.operation_id)
+
+    def operation_end(self, operation: OperationDetails, /) -> None:
+        """Take note of an operation whose end is new to the code."""
+        self._ids.add(operation.operation_id)
+
+
 def _end_at_attempts(
     operation: OperationDetails | None, fn: Callable[..., Any]
 ) -> Callable[..., Any]:
@@ -112,6 +132,7 @@ async def replay_records(
     *,
     went_on: str | None = None,
     has_succeeded: bool = False,
+    asked: set[str] | None = None,
 ) -> Divergence | None:
     """Replay records in start order; None when the code asks for them as they are.
 
@@ -122,8 +143,9 @@ async def replay_records(
         went_on: What the execution asked for after these records, if it did: then the code must not
             have ended here.
         has_succeeded: The execution succeeded with these records: then the code must not fail.
+        asked: Is given the ids of the operations that the code asks for, also new ones.
     """
-    output = await _replay(workflow, execution_arn, records)
+    output = await _replay(workflow, execution_arn, records, asked)
     recorded = len(records) - 1
     if output is None or output.status is InvocationStatus.PENDING:
         return None
@@ -140,7 +162,10 @@ async def replay_records(
 
 
 async def _replay(
-    workflow: Workflow, execution_arn: str, records: Sequence[Operation]
+    workflow: Workflow,
+    execution_arn: str,
+    records: Sequence[Operation],
+    asked: set[str] | None,
 ) -> InvocationOutput | None:
     """Return how the code ended; None when it asked for something new before."""
     now_ms = max(record.ended_at_ms or record.started_at_ms for record in records)
@@ -161,6 +186,7 @@ async def _replay(
                 InvocationInput(execution_arn, "replay", tuple(records)),
                 _Records(),
                 environment,
+                () if asked is None else (_Asked(asked),),
             )
         except EndOfRecordsError:
             return None

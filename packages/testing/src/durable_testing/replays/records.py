@@ -15,7 +15,7 @@ from durable_core.lowlevel import (
 from durable_testing.model import EventType, HistoryEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from durable_core.lowlevel import ErrorObject
 
@@ -84,17 +84,34 @@ def records_of(events: Iterable[HistoryEvent]) -> tuple[Operation, ...]:
         HistoryError: The events hold no data, or do not begin at the beginning.
     """
     records: dict[str, Operation] = {}
+    for _, record in changes_of(events):
+        if record is not None:
+            records[record.id] = record
+    return tuple(records.values())
+
+
+def changes_of(
+    events: Iterable[HistoryEvent],
+) -> Iterator[tuple[HistoryEvent, Operation | None]]:
+    """Yield each event with the record as it is after it; None: it changes none.
+
+    Raises:
+        HistoryError: The events hold no data, or do not begin at the beginning.
+    """
+    records: dict[str, Operation] = {}
     for event in events:
+        record: Operation | None = None
         if event.type is EventType.EXECUTION_STARTED:
-            records[event.operation_id or ""] = _execution(event)
+            record = _execution(event)
         elif event.operation_id is not None and not event.type.startswith("Execution"):
             if not records:
                 raise HistoryError("the history does not begin with ExecutionStarted")
-            before = records.get(event.operation_id)
-            records[event.operation_id] = _after(before, event)
+            record = _after(records.get(event.operation_id), event)
+        if record is not None:
+            records[record.id] = record
+        yield event, record
     if not records:
         raise HistoryError("the history has no events")
-    return tuple(records.values())
 
 
 def _execution(event: HistoryEvent) -> Operation:

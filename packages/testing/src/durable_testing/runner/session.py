@@ -23,7 +23,7 @@ from durable_testing.engine import (
 from durable_testing.engine.functions import MAX_EXECUTION_SECONDS
 from durable_testing.model import ServiceConfig, seeded_ids
 from durable_testing.model.targets import parse_target
-from durable_testing.replays import CutLog
+from durable_testing.replays import REPLAYED_OPERATIONS, CutLog
 from durable_testing.runner.blocked import blocked_message
 from durable_testing.runner.errors import ScriptError
 from durable_testing.runner.faults import FaultPlan, SimulatedCrashError
@@ -287,7 +287,7 @@ class Session(EngineHooks):
             found = await watch.cuts.check(
                 workflow,
                 arn,
-                is_whole=check == "every",
+                budget=None if check == "every" else REPLAYED_OPERATIONS,
                 has_succeeded=is_main and result.succeeded,
             )
             if found is not None:
