@@ -368,3 +368,35 @@ def test_a_result_larger_than_the_service_keeps(execute: Any) -> None:
         "the result of Step 'large' takes 300,002 bytes",
         "FileSystemSerDes",
     )
+
+
+def test_what_a_cancelled_body_could_not_await_is_not_called_forgotten(execute: Any) -> None:
+    async def slow(child: DurableContext) -> None:
+        later = child.wait("later", 5000)
+        await child.wait("long", 1000)
+        await later
+
+    async def quick() -> str:
+        return "quick"
+
+    async def workflow(event: Any, context: DurableContext) -> str:
+        contenders = [context.run_in_child_context("slow", slow), context.step(quick)]
+        return await context.promise.race("race", contenders, cancel_losers=True)
+
+    assert execute(workflow).result == "quick"
+
+
+def test_what_a_body_that_still_runs_may_yet_await_is_not_called_forgotten(execute: Any) -> None:
+    async def slow(child: DurableContext) -> None:
+        later = child.wait("later", 5000)
+        await child.wait("long", 1000)
+        await later
+
+    async def quick() -> str:
+        return "quick"
+
+    async def workflow(event: Any, context: DurableContext) -> str:
+        contenders = [context.run_in_child_context("slow", slow), context.step(quick)]
+        return await context.promise.race("race", contenders)
+
+    assert execute(workflow).result == "quick"

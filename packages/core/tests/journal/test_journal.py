@@ -105,7 +105,8 @@ def test_a_mismatch_says_what_was_expected_found_where_and_what_to_do() -> None:
         "  └─ called    Wait 'cool-off'  at orders.py:41\n"
         "Code that executions in flight still replay must ask for the same operations in the same "
         "order: undo the change, or let them finish on the version they started on (publish a "
-        "version and an alias), or branch on something recorded."
+        "version and an alias), or branch on something recorded. "
+        "This execution has ended with this error: start another once the code fits."
     )
 
 

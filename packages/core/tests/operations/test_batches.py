@@ -214,7 +214,7 @@ def test_any_other_call_of_map_is_refused(bench: Any, args: Any) -> None:
     assert bench.result(handler).startswith("map() takes")
 
 
-@pytest.mark.parametrize("args", [([5],), ("p", [item, "branch"]), (), ("p", [], 1)])
+@pytest.mark.parametrize("args", [([5],), ("p", [ends, "branch"]), (), ("p", [], 1)])
 def test_any_other_call_of_parallel_is_refused(bench: Any, args: Any) -> None:
     async def handler(event: Any, context: DurableContext) -> str:
         with pytest.raises(ValidationError) as raised:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
 from durable_core._context.names import checked_name, name_of
+from durable_core._context.options import checked_member, checked_serdes, checked_shape
 from durable_core._operations.batch import Batch, BatchBody, BatchMode
 from durable_core._operations.scopes import open_here
 from durable_core._protocol.records import OperationSubType
@@ -39,6 +40,7 @@ def item_bodies(
         raise ValidationError(
             f"map() takes items and a function fn(child, item, index); found {fn!r}"
         )
+    checked_shape("map", fn, "child", "item", "index")
     bodies: list[BatchBody] = []
     for index, item in enumerate(items):
         name = f"map-item-{index}" if item_namer is None else item_namer(item, index)
@@ -51,8 +53,10 @@ def branch_bodies(branches: Sequence[Any]) -> list[BatchBody]:
     bodies: list[BatchBody] = []
     for index, branch in enumerate(branches):
         if isinstance(branch, Branch):
+            checked_shape("parallel", branch.fn, "child")
             bodies.append(BatchBody(checked_name(branch.name), branch.fn, ()))
         elif callable(branch):
+            checked_shape("parallel", branch, "child")
             bodies.append(BatchBody(f"parallel-branch-{index}", branch, ()))
         else:
             raise ValidationError(
@@ -93,19 +97,30 @@ def open_batch(
 ) -> Batch:
     """Start a map or a parallel."""
     method = subtypes[0].lower()
+    checked_serdes("serdes", serdes)
+    checked_serdes("item_serdes", item_serdes)
+    _check_completion(method, completion)
+    is_flat = checked_member("nesting", nesting, NestingType) is NestingType.FLAT
     return open_here(
         Batch(
             body.engine,
             body,
             name,
             bodies,
-            BatchMode(*subtypes, nesting is NestingType.FLAT),
+            BatchMode(*subtypes, is_flat),
             max_concurrency=checked_concurrency(max_concurrency, method),
             completion=completion or CompletionConfig(),
             serdes=serdes,
             item_serdes=item_serdes,
         )
     )
+
+
+def _check_completion(method: str, completion: object) -> None:
+    if completion is not None and not isinstance(completion, CompletionConfig):
+        raise ValidationError(
+            f"completion of {method}() must be a CompletionConfig; found {completion!r}"
+        )
 
 
 def split_map(args: tuple[Any, ...]) -> tuple[str | None, Iterable[Any], Callable[..., Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -55,13 +56,20 @@ def split_function(
         name = name_of(args[0]) if args else None
         rest = args
     if not rest or not callable(rest[0]):
-        found = repr(rest[0]) if rest else "nothing"
+        found = _shown(rest[0]) if rest else "nothing"
         raise ValidationError(
             f"{method}() takes an optional name and a function: {method}('name', fn, *args); "
             f"found {found} where the function should be. A call such as fn(x) runs at once: "
             "pass the function and its arguments"
         )
     return name, rest[0], rest[1:]
+
+
+def _shown(found: Any) -> str:
+    if inspect.iscoroutine(found):
+        found.close()  # else Python would also say that nobody awaited it
+        return f"the coroutine that {found.__qualname__}() made"
+    return repr(found)
 
 
 def split_value(method: str, what: str, args: tuple[Any, ...]) -> tuple[str | None, Any]:

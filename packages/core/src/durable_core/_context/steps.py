@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from durable_core._context.essentials import ContextBase
 from durable_core._context.names import checked_name, split_function, split_value
+from durable_core._context.options import checked_step_options
 from durable_core._engine.timer import Wait
 from durable_core._operations.scopes import open_here, scope_in
 from durable_core._operations.step import Step, StepSemantics
@@ -90,6 +91,8 @@ class StepMethods(ContextBase):
             StepError: When awaited: the function raised and the strategy gave up.
         """
         name, fn, rest = split_function("step", args)
+        if options:
+            options = checked_step_options(options)
         body = self._body
         operation: Step[Any] = Step(body.engine, body, name, fn, rest, **options)
         return open_here(operation)

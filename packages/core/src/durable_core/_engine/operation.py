@@ -63,6 +63,11 @@ class ClaimedOperation(DurableFuture[T]):
         """The live exception, where this invocation saw it."""
         return self.live_exception
 
+    def explain_refusal(self) -> str:
+        """Why the handle cannot be recorded as a value."""
+        label = f"{self.subtype} {self.name!r}" if self.name else f"an unnamed {self.subtype}"
+        return f"is the handle of {label} ({self.site}), not its result: await it"
+
     def start(self) -> None:
         """Begin an operation that has no record."""
         raise NotImplementedError

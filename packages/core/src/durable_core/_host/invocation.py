@@ -248,6 +248,8 @@ class _Invocation:
 
     def _report_unobserved(self) -> None:
         for operation in self._engine.unobserved.values():
+            if not operation.body.is_closed:
+                continue  # a body that still runs may yet have awaited it
             site = operation.site
             name = operation.name or operation.operation_id[:8]
             warnings.warn_explicit(

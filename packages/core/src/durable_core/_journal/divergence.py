@@ -14,7 +14,8 @@ _SHOWN = 8
 _REMEDY = (
     "Code that executions in flight still replay must ask for the same operations in the same "
     "order: undo the change, or let them finish on the version they started on (publish a version "
-    "and an alias), or branch on something recorded."
+    "and an alias), or branch on something recorded. "
+    "This execution has ended with this error: start another once the code fits."
 )
 
 

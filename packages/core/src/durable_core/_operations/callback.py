@@ -14,13 +14,18 @@ from durable_core._protocol.records import (
     OperationSubType,
     OperationType,
 )
-from durable_core._values.errors import CallbackFailedError, CallbackTimeoutError
+from durable_core._values.errors import CallbackFailedError, CallbackTimeoutError, SerDesError
 
 if TYPE_CHECKING:
     from durable_core._engine.future import DurableFuture
     from durable_core._engine.scope import ContextBody
     from durable_core._engine.seam import EngineSeam
     from durable_core._values.serdes import SerDes
+
+
+CALLBACK_SUFFIX = " create callback id"
+"""Ends the name of the callback that `wait_for_callback` makes (semantics, callbacks)."""
+_SHOWN = 80
 
 
 class Callback(NamedTuple):
@@ -54,11 +59,24 @@ class CallbackResult(ClaimedOperation[Any]):
         """The answer, or the error."""
         match record.status:
             case OperationStatus.SUCCEEDED:
-                return decode(self._serdes, record.result, self)
+                return self._answer(record.result)
             case OperationStatus.TIMED_OUT:
                 raise restored(CallbackTimeoutError, record.error, self)
             case _:
                 raise restored(CallbackFailedError, record.error, self)
+
+    def _answer(self, text: str | None) -> Any:
+        try:
+            return decode(self._serdes, text, self)
+        except SerDesError as error:
+            name = (self.name or self.operation_id[:8]).removesuffix(CALLBACK_SUFFIX)
+            shown = repr(text if text is None or len(text) <= _SHOWN else text[:_SHOWN] + "…")
+            kind = type(self._serdes).__name__
+            raise SerDesError(
+                f"callback {name!r} was answered with {shown}, which its serdes ({kind}) cannot "
+                f"read: {error}. Send what it reads (JSON text in quotes for JsonSerDes), or leave "
+                "out serdes= to get the text as it is"
+            ) from error
 
 
 class CreateCallback(ClaimedOperation[Callback]):

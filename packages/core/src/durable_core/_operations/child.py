@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from durable_core._engine.clock import PINNED_SUFFIX, End
@@ -23,6 +24,7 @@ from durable_core._values.errors import (
     ChildContextError,
     DurableOperationError,
     NonDeterministicExecutionError,
+    ValidationError,
 )
 from durable_core._values.instrument import AttemptOutcome
 from durable_core._values.serdes import serdes_for_return
@@ -124,10 +126,15 @@ class Child(ClaimedOperation[T]):
 
     def abandon(self) -> None:
         """Stop the body: nothing in it starts or sends any more."""
-        if self.child_body is not None:
-            self.engine.close_body(self.child_body)
-            if self.child_body.task is not None:
-                self.child_body.task.cancel()
+        body = self.child_body
+        if body is None:
+            return
+        for operation_id in body.operations:
+            # It was cut off before it could await them: nobody forgot to.
+            self.engine.unobserved.pop(operation_id, None)
+        self.engine.close_body(body)
+        if body.task is not None:
+            body.task.cancel()
 
     def is_deliverable(self) -> bool:
         """Whether the result is there: a body that is run again may still run."""
@@ -187,7 +194,10 @@ class Child(ClaimedOperation[T]):
 
     async def _run_body(self, context: Any) -> AttemptOutcome:
         try:
-            value = await self.fn(context, *self.args)
+            running = self.fn(context, *self.args)
+            if not inspect.isawaitable(running):
+                self.engine.fail(self._not_async())
+            value = await running
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
@@ -198,6 +208,13 @@ class Child(ClaimedOperation[T]):
             return AttemptOutcome("FAILED", error)
         self._returned(value)
         return AttemptOutcome("SUCCEEDED")
+
+    def _not_async(self) -> ValidationError:
+        name = getattr(self.fn, "__qualname__", repr(self.fn))
+        return ValidationError(
+            f"the body of {self.subtype} {self.name!r} must be `async def`; {name} is not "
+            f"({self.site})"
+        )
 
     def _leave(self, how: str, error: BaseException | None) -> bool:
         """Close the body; False when nobody wants what comes of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_core._engine.failures import restored
-from durable_core._operations.callback import CreateCallback
+from durable_core._operations.callback import CALLBACK_SUFFIX, CreateCallback
 from durable_core._operations.child import Child
 from durable_core._operations.derived_names import derived_name
 from durable_core._operations.scopes import open_here
@@ -79,7 +79,7 @@ class WaitForCallback(Child[Any]):
         creation = CreateCallback(
             self.engine,
             inner,
-            derived_name(self.name, " create callback id"),
+            derived_name(self.name, CALLBACK_SUFFIX),
             timeout_seconds=self._timeout_seconds,
             heartbeat_seconds=self._heartbeat_seconds,
             serdes=self._callback_serdes,

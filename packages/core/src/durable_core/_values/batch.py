@@ -41,6 +41,10 @@ class BatchResult(Generic[T]):
     all: list[BatchItem[T]]
     completion_reason: CompletionReason
 
+    def explain_refusal(self) -> str:
+        """Why it cannot be recorded as a value."""
+        return "is the result of a map or parallel: record its results(), or what you need of it"
+
     def succeeded(self) -> list[BatchItem[T]]:
         """Items that succeeded."""
         return [item for item in self.all if item.status is BatchItemStatus.SUCCEEDED]

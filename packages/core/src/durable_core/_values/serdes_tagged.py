@@ -242,6 +242,9 @@ def _on_demand(value: object) -> Callable[[Any, int], Any]:
         write is None
         or getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is not kind
     ):
+        explain = getattr(kind, "explain_refusal", None)
+        if explain is not None:
+            raise Unfaithful(explain(value))
         raise Unfaithful(f"is of type {class_of(value)}", is_about_class=True)
     _WRITERS[kind] = write
     return write

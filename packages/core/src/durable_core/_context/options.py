@@ -1,0 +1,84 @@
+"""Options, checked at the call: a wrong one must not wait for the first failure to show."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from durable_core._operations.step import StepSemantics
+from durable_core._values.errors import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from enum import Enum
+
+M = TypeVar("M", bound="Enum")
+
+_STEP_OPTIONS = ("retry_strategy", "semantics", "serdes")
+
+
+def checked_step_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of `step()`.
+
+    Raises:
+        ValidationError: One is unknown, or of the wrong kind.
+    """
+    for option in options:
+        if option not in _STEP_OPTIONS:
+            raise ValidationError(
+                f"step() takes the options {', '.join(_STEP_OPTIONS)}; found {option}=. Arguments "
+                "of the function follow it positionally: for others use functools.partial(fn, …)"
+            )
+    if "semantics" in options:
+        options["semantics"] = checked_member("semantics", options["semantics"], StepSemantics)
+    checked_strategy(options.get("retry_strategy"))
+    checked_serdes("serdes", options.get("serdes"))
+    return options
+
+
+def checked_member(option: str, value: object, kind: type[M]) -> M:
+    """A member of an enum, or the member that has this value."""
+    try:
+        return kind(value)
+    except ValueError:
+        raise ValidationError(
+            f"{option} must be one of {', '.join(f'{kind.__name__}.{m.name}' for m in kind)}; "
+            f"found {value!r}"
+        ) from None
+
+
+def checked_strategy(strategy: object) -> None:
+    """Refuse a retry strategy that cannot be asked."""
+    if strategy is not None and not callable(strategy):
+        raise ValidationError(
+            "retry_strategy must be a function of (error, attempt), such as "
+            f"create_retry_strategy(...) or RetryPresets.fixed(); found {strategy!r}"
+        )
+
+
+def checked_serdes(option: str, serdes: object) -> None:
+    """Refuse a serdes that cannot write and read."""
+    if serdes is None:
+        return
+    has_both = all(callable(getattr(serdes, what, None)) for what in ("serialize", "deserialize"))
+    if isinstance(serdes, type) or not has_both:
+        raise ValidationError(
+            f"{option} must be an object with serialize() and deserialize(), such as JsonSerDes(); "
+            f"found {serdes!r}"
+        )
+
+
+def checked_shape(method: str, fn: Callable[..., Any], *parameters: str) -> None:
+    """Refuse a body that cannot be called with these positional arguments."""
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):
+        return  # some callables do not tell
+    try:
+        signature.bind(*parameters)
+    except TypeError as error:
+        name = getattr(fn, "__qualname__", repr(fn))
+        raise ValidationError(
+            f"{method}() calls {name}({', '.join(parameters)}), which "
+            f"{name}({', '.join(signature.parameters)}) does not take: {error}"
+        ) from None
