@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-COMMAND = [sys.executable, "-c", "from durable_testing.cli.main import app; app()"]
+COMMAND = [sys.executable, "-c", "from durable_testing.cli.command import main; main()"]
 
 
 class Process:

@@ -14,9 +14,11 @@ from typing import Annotated, Final
 import typer
 
 from durable_core.lowlevel import EXECUTION_NAME_PATTERN, ErrorObject, ExecutionStatus
+from durable_testing.cli.command import INTERRUPTED_EXIT
 from durable_testing.cli.ending import Census
 from durable_testing.cli.errors import UsageError
 from durable_testing.cli.inputs import read_json
+from durable_testing.cli.interrupts import Interrupts
 from durable_testing.cli.logs import show_logs
 from durable_testing.cli.options import DEFAULT_DB, DbOption
 from durable_testing.cli.session import RunRequest, run_to_end, say
@@ -25,7 +27,6 @@ from durable_testing.engine import EngineError, UnknownFunctionError
 from durable_testing.model import ExecutionDescription
 from durable_testing.store.errors import StoreError
 
-INTERRUPTED_EXIT: Final = 130
 _ROOM_FOR_NAME: Final = 40
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -58,15 +59,17 @@ def run(
     finished one.
     """
     census = Census()
-    with _only_the_result_on_stdout() as stdout:
+    interrupts = Interrupts("interrupted before it began; use the same command again")
+    with interrupts, _only_the_result_on_stdout() as stdout:
         request = _request_of(target, given, name, db, function or [])
         show_logs()
         resume = _resume_command(target, request, function or [])
         if name is None:
             say(f"the execution is called {request.name}; to go on with it: {resume}")
-        code, text = _run(census, request, resume)
+        interrupts.message = f"interrupted; {request.name} is kept. To go on with it: {resume}"
+        code, text = _run(census, interrupts, request, resume)
         stdout.write(text)
-    census.leave(code)
+        census.leave(code)
 
 
 def _request_of(
@@ -95,12 +98,14 @@ def _resume_command(target: str, request: RunRequest, functions: list[str]) -> s
     return shlex.join(words)
 
 
-def _run(census: Census, request: RunRequest, resume: str) -> tuple[int, str]:
+def _run(
+    census: Census, interrupts: Interrupts, request: RunRequest, resume: str
+) -> tuple[int, str]:
     """Return the exit code and what belongs on standard output."""
     try:
-        outcome = census.run(run_to_end(request))
+        outcome = census.run(interrupts.guard(run_to_end(request)))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        say(f"interrupted; {request.name} is kept. To go on with it: {resume}")
+        say(interrupts.message)
         return INTERRUPTED_EXIT, ""
     except StoreError as error:
         raise UsageError(str(error)) from None

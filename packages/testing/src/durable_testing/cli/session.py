@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -79,11 +78,8 @@ async def run_to_end(request: RunRequest) -> ExecutionDescription:
 
     Raises:
         UsageError: The name is used otherwise, or another process runs it.
-        asyncio.CancelledError: A signal interrupted it; the execution is kept.
+        asyncio.CancelledError: It was interrupted; the execution is kept.
     """
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     relay = RelayView()
     clock = SystemClock()
     async with AsyncExitStack() as stack:
