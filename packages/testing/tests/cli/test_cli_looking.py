@@ -169,3 +169,79 @@ def test_the_database_can_be_named_by_the_environment(durable, monkeypatch):
     durable("run", f"{module}:handler", "--name", "x")
     assert (durable.directory / "mine.db").exists()
     assert "x" in durable("list").stdout
+
+
+LEFT_OPEN = """
+import asyncio
+import os
+import signal
+from datetime import timedelta
+
+from durable_core import create_retry_strategy
+
+later = create_retry_strategy(max_attempts=3, initial_delay=timedelta(hours=1))
+
+def refuse():
+    raise ConnectionError("away")
+
+async def kid(event, context):
+    await context.wait("sleep", timedelta(days=2))
+
+async def item(child, n, index):
+    async def leave(callback_id):
+        pass
+    return await child.wait_for_callback("approve", leave, timeout=timedelta(days=1))
+
+async def handler(event, context):
+    async with asyncio.TaskGroup() as group:
+        group.create_task(wrap(context.map("orders", [1], item)))
+        group.create_task(wrap(context.create_callback("bare")))
+        group.create_task(wrap(context.wait("cool-off", timedelta(hours=5))))
+        group.create_task(wrap(context.invoke("ship", "shipping")))
+        group.create_task(wrap(context.step("charge", refuse, retry_strategy=later)))
+        group.create_task(wrap(context.wait("soon", timedelta(seconds=1))))
+        await context.wait("short", timedelta(seconds=1))
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+
+async def wrap(handle):
+    return await handle
+"""
+
+
+def test_going_on_tells_what_is_waited_for_and_how_to_answer(durable):
+    module = durable.module(LEFT_OPEN)
+    command = ("run", f"{module}:handler", "--name", "x", "--db", "other.db")
+    function = ("--function", f"shipping={module}:kid")
+    assert durable(*command, *function).exit_code == 130
+
+    again = durable(*command, *function)
+
+    said = [line for line in again.stderr.splitlines() if line.startswith("durable: waiting for ")]
+    assert again.exit_code == 130
+    assert len(said) == 5, again.stderr
+    told = {line.split("waiting for ")[1].split(" ")[1].strip(",;'"): line for line in said}
+    approve = told["orders/map-item-0/approve"]
+    assert ", 23 h 59 m left; answer with: durable callback succeed " in approve
+    assert approve.endswith(" --db other.db")
+    assert "waiting for callback 'bare'; answer with: durable callback succeed " in told["bare"]
+    assert told["cool-off"].endswith("waiting for timer 'cool-off', 4 h 59 m left")
+    assert told["ship"].endswith("waiting for invoke 'ship'; shipping goes on by itself")
+    assert "waiting for step 'charge', attempt 2 in " in told["charge"]
+
+
+def test_an_ended_execution_does_not_count_down(durable):
+    module = durable.module(
+        """
+from datetime import timedelta
+
+async def handler(event, context):
+    return await context.promise.race(
+        [context.step("quick", lambda: 1), context.wait("slow", timedelta(days=3))]
+    )
+"""
+    )
+    assert durable("run", f"{module}:handler", "--name", "x").exit_code == 0
+    text = durable("show", "x").stdout
+    (slow,) = [line for line in text.splitlines() if "slow" in line]
+    assert slow.endswith("left unfinished")

@@ -1,6 +1,7 @@
 """`durable run`: results, errors, names, inputs."""
 
 import json
+from importlib.metadata import version
 
 import pytest
 
@@ -178,6 +179,15 @@ def test_a_function_that_is_missing_when_an_execution_goes_on_is_asked_for(durab
     assert durable(*arguments, *option).stdout == '"done"\n'
 
 
+def test_a_failure_without_input_says_that_the_event_was_null(durable):
+    module = durable.module("async def handler(event, context):\n    return event['who']\n")
+    hint = "x was started with no INPUT, so the event is null"
+    assert hint in durable("run", f"{module}:handler", "--name", "x").stderr
+    given = durable("run", f"{module}:handler", "{}", "--name", "y")
+    assert given.exit_code == 1
+    assert "no INPUT" not in given.stderr
+
+
 USAGE = [
     (["nowhere:handler"], "there is no module 'nowhere'"),
     (["{module}.py:handler"], "name the module, not its file: {module}:handler"),
@@ -251,3 +261,9 @@ def test_help_names_the_commands(durable):
     result = durable("--help")
     for name in ("run", "list", "show", "history", "callback", "stop"):
         assert f"  {name}" in result.stdout
+
+
+def test_the_version_is_told(durable):
+    result = durable("--version")
+    assert result.exit_code == 0
+    assert result.stdout == f"durable {version('durable-testing')}\n"

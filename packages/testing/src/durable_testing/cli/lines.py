@@ -67,12 +67,12 @@ def line_of(event: HistoryEvent, records: Mapping[str, Operation]) -> str | None
     if operation is None or operation.type is OperationType.EXECUTION:
         subject = f"execution {event.name or ''}".rstrip()
     else:
-        subject = f"{_path_of(operation, records):<20} {kind_of(operation):<9}"
+        subject = f"{path_of(operation, records):<20} {kind_of(operation):<9}"
     details = "  ".join(_details(event, operation))
     return f"{subject} {what}  {details}".rstrip()
 
 
-def _path_of(operation: Operation, records: Mapping[str, Operation]) -> str:
+def path_of(operation: Operation, records: Mapping[str, Operation]) -> str:
     """Return an operation's name behind those of the contexts it is in."""
     names: list[str] = []
     place: Operation | None = operation

@@ -2,7 +2,8 @@
 
 import sys
 from importlib import import_module
-from typing import Final, NamedTuple
+from importlib.metadata import version
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
@@ -43,6 +44,25 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(is_asked: bool) -> None:  # noqa: FBT001  typer calls it so
+    if is_asked:
+        typer.echo(f"durable {version('durable-testing')}")
+        raise typer.Exit
+
+
+@app.callback()
+def durable(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Run durable workflows on this machine; executions are kept in a SQLite file."""
 
 
 def _register(subcommand: Subcommand) -> None:

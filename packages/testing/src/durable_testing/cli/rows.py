@@ -43,11 +43,15 @@ class Row(NamedTuple):
     notes: tuple[str, ...]
 
 
-def row_of(operation: Operation, now_ms: int, *, with_sizes: bool = False) -> Row:
-    """Say what there is to say of an operation now."""
+def row_of(
+    operation: Operation, now_ms: int, *, with_sizes: bool = False, is_over: bool = False
+) -> Row:
+    """Say what there is to say of an operation now; `is_over`: its execution has ended."""
     is_open = not operation.is_terminal
     is_idle_wait = operation.type is OperationType.WAIT and is_open
-    notes = [*_progress(operation, now_ms), *_error(operation)]
+    is_left = is_over and is_open
+    progress = ["left unfinished"] if is_left else _progress(operation, now_ms)
+    notes = [*progress, *_error(operation)]
     if with_sizes and operation.result is not None:
         notes.append(f"{utf8_size(operation.result):,} bytes")
     span_ms = (operation.ended_at_ms or now_ms) - operation.started_at_ms

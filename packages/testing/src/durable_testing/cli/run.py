@@ -117,6 +117,8 @@ def _run(
     if outcome.status is ExecutionStatus.SUCCEEDED:
         return 0, f"{_json_of(outcome.result)}\n"
     _explain(outcome)
+    if outcome.input_payload is None and outcome.status is ExecutionStatus.FAILED:
+        say(f"{request.name} was started with no INPUT, so the event is null")
     return 1, ""
 
 

@@ -13,6 +13,7 @@ from durable_core.lowlevel import SystemClock
 from durable_testing.cli.errors import UsageError
 from durable_testing.cli.inputs import is_same_json
 from durable_testing.cli.lines import LineView
+from durable_testing.cli.waiting import waiting_lines
 from durable_testing.cli.watching import Watch
 from durable_testing.engine import LocalEngine
 from durable_testing.model import ServiceConfig, ServiceError
@@ -100,6 +101,8 @@ async def run_to_end(request: RunRequest) -> ExecutionDescription:
         arn = started.execution_arn
         if not started.is_new:
             say(f"going on with {request.name}")
+            for line in waiting_lines(engine.model, arn, clock.now_ms(), request.database):
+                say(line)
         with _view(engine.model, arn, clock.now_ms, seen) as view:
             relay.view = view
             view.changed()

@@ -40,10 +40,11 @@ _FAILED: Final = ("✗", "red")
 class TreeView:
     """Draws an execution; `is_whole` shows every operation, however many, with its size."""
 
-    __slots__ = ("_is_whole",)
+    __slots__ = ("_is_over", "_is_whole")
 
     def __init__(self, *, is_whole: bool) -> None:
         self._is_whole = is_whole
+        self._is_over = False
 
     def draw(
         self, description: ExecutionDescription, operations: Sequence[Operation], now_ms: int
@@ -51,7 +52,8 @@ class TreeView:
         """Return the execution as it stands at `now_ms`."""
         tree = Tree(_head(description, now_ms), guide_style="dim")
         children = children_of(operations)
-        self._grow(tree, None, children, now_ms)
+        self._is_over = description.ended_at_ms is not None
+        self._grow(tree, None, children, description.ended_at_ms or now_ms)
         return tree
 
     def _grow(
@@ -71,7 +73,7 @@ class TreeView:
             tree.add(Text(_rest_of(found, shown), style="dim"))
 
     def _line(self, operation: Operation, now_ms: int, width: int) -> Text:
-        row = row_of(operation, now_ms, with_sizes=self._is_whole)
+        row = row_of(operation, now_ms, with_sizes=self._is_whole, is_over=self._is_over)
         notes = "  ".join((row.elapsed, *row.notes))
         return Text.assemble(
             (f"{row.symbol} ", _STYLES[row.status]),

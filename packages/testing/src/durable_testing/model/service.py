@@ -316,3 +316,8 @@ class ServiceModel:
             and operation.status is OperationStatus.STARTED
             and execution.is_open
         )
+
+    def due_ms(self, execution_arn: str, operation_id: str) -> int | None:
+        """When something happens to an operation by itself: its end, its next attempt."""
+        execution = self.state.look(execution_arn)
+        return execution.due_of(operation_id) if execution.is_open else None
