@@ -177,9 +177,14 @@ import os
 import signal
 from datetime import timedelta
 
-from durable_core import create_retry_strategy
+from durable_core import JitterStrategy, create_retry_strategy
 
-later = create_retry_strategy(max_attempts=3, initial_delay=timedelta(hours=1))
+later = create_retry_strategy(
+    max_attempts=3,
+    initial_delay=timedelta(hours=1),
+    max_delay=timedelta(hours=1),
+    jitter=JitterStrategy.NONE,
+)
 
 def refuse():
     raise ConnectionError("away")
@@ -199,7 +204,7 @@ async def handler(event, context):
         group.create_task(wrap(context.wait("cool-off", timedelta(hours=5))))
         group.create_task(wrap(context.invoke("ship", "shipping")))
         group.create_task(wrap(context.step("charge", refuse, retry_strategy=later)))
-        group.create_task(wrap(context.wait("soon", timedelta(seconds=1))))
+        group.create_task(wrap(context.wait("soon", timedelta(seconds=3))))
         await context.wait("short", timedelta(seconds=1))
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.Event().wait()
@@ -219,7 +224,6 @@ def test_going_on_tells_what_is_waited_for_and_how_to_answer(durable):
 
     said = [line for line in again.stderr.splitlines() if line.startswith("durable: waiting for ")]
     assert again.exit_code == 130
-    assert len(said) == 5, again.stderr
     told = {line.split("waiting for ")[1].split(" ")[1].strip(",;'"): line for line in said}
     approve = told["orders/map-item-0/approve"]
     assert ", 23 h 59 m left; answer with: durable callback succeed " in approve
@@ -227,7 +231,7 @@ def test_going_on_tells_what_is_waited_for_and_how_to_answer(durable):
     assert "waiting for callback 'bare'; answer with: durable callback succeed " in told["bare"]
     assert told["cool-off"].endswith("waiting for timer 'cool-off', 4 h 59 m left")
     assert told["ship"].endswith("waiting for invoke 'ship'; shipping goes on by itself")
-    assert "waiting for step 'charge', attempt 2 in " in told["charge"]
+    assert "waiting for step 'charge', attempt 2 in 59 m" in told["charge"]
 
 
 def test_an_ended_execution_does_not_count_down(durable):
