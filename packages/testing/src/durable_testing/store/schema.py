@@ -134,8 +134,12 @@ def open_database(path: Path) -> sqlite3.Connection:
     if not check_file(path):
         _create(path)
     connection = connect(path)
-    with store_errors(path):
-        connection.execute("PRAGMA synchronous = FULL")
+    try:
+        with store_errors(path):
+            connection.execute("PRAGMA synchronous = FULL")
+    except StoreError:
+        connection.close()
+        raise
     return connection
 
 
