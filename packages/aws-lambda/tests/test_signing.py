@@ -49,7 +49,8 @@ def authorization_of(head: bytes) -> str:
 
 @given(
     method=st.sampled_from(["GET", "POST"]),
-    label=PATH_TEXT,
+    # An ARN is never a dot segment, which botocore would take out of the path.
+    label=PATH_TEXT.filter(lambda text: text not in (".", "..")),
     query=st.lists(VALUES, max_size=3).map(
         lambda values: "&".join(f"K{i}={value}" for i, value in enumerate(values))
     ),
