@@ -10,6 +10,7 @@ from rich.tree import Tree
 from durable_core.lowlevel import ExecutionStatus, Operation, OperationStatus
 from durable_testing.cli.durations import in_words
 from durable_testing.cli.rows import SYMBOLS, children_of, error_line, row_of
+from durable_testing.styles import STATUS_STYLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
 
 MAX_CHILDREN: Final = 20
 """More operations than that under one context are shown in part."""
-_STYLES: Final = {
-    OperationStatus.STARTED: "cyan",
-    OperationStatus.PENDING: "yellow",
-    OperationStatus.READY: "cyan",
-    OperationStatus.SUCCEEDED: "green",
-    OperationStatus.FAILED: "red",
-    OperationStatus.CANCELLED: "dim",
-    OperationStatus.TIMED_OUT: "red",
-    OperationStatus.STOPPED: "red",
-}
 _EXECUTION_SYMBOLS: Final = {
     ExecutionStatus.RUNNING: ("▸", "cyan"),
     ExecutionStatus.PAUSING: ("◷", "yellow"),
@@ -76,7 +67,7 @@ class TreeView:
         row = row_of(operation, now_ms, with_sizes=self._is_whole, is_over=self._is_over)
         notes = "  ".join((row.elapsed, *row.notes))
         return Text.assemble(
-            (f"{row.symbol} ", _STYLES[row.status]),
+            (f"{row.symbol} ", STATUS_STYLES[row.status]),
             f"{row.name:<{width}}",
             (f"  {row.kind:<9}  ", "dim"),
             notes,

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from durable_core.lowlevel import OperationStatus
 from durable_testing.runner.tree import lines_of, notes
+from durable_testing.styles import STATUS_STYLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
     from durable_testing.runner.operations import RecordedOperation
 
 BAR_WIDTH: Final = 24
-_STYLES: Final = {
-    OperationStatus.STARTED: "cyan",
-    OperationStatus.PENDING: "yellow",
-    OperationStatus.READY: "cyan",
-    OperationStatus.SUCCEEDED: "green",
-    OperationStatus.FAILED: "red",
-    OperationStatus.CANCELLED: "dim",
-    OperationStatus.TIMED_OUT: "red",
-    OperationStatus.STOPPED: "red",
-}
 
 
 def print_timeline(
@@ -43,7 +33,7 @@ def print_timeline(
         table.add_column(no_wrap=is_drawn)
     for line in lines_of(operations):
         operation = line.operation
-        style = _STYLES[operation.status]
+        style = STATUS_STYLES[operation.status]
         table.add_row(
             Text(line.head, style=style),
             Text(operation.kind, style="dim"),
