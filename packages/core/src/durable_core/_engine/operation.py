@@ -22,7 +22,6 @@ class ClaimedOperation(DurableFuture[T]):
 
     Attributes:
         is_replayed: Its end was recorded, and known to an earlier invocation.
-        is_delivering: What is known of it waits for its turn.
 
     The engine calls `start` (no record), `resume` (an unfinished one), `settled_before` (it had
     ended), `changed` (the service reported it, unfinished), `settled` (the service reported its
@@ -32,7 +31,6 @@ class ClaimedOperation(DurableFuture[T]):
     __slots__ = (
         "body",
         "engine",
-        "is_delivering",
         "is_dropped",
         "is_replayed",
         "live_exception",
@@ -53,7 +51,6 @@ class ClaimedOperation(DurableFuture[T]):
         self.record: Operation | None = None
         self.sequence = -1
         self.is_dropped = False
-        self.is_delivering = False
         self.is_replayed = False
         self.live_exception: BaseException | None = None
         self.site: CallSite | None = call_site()

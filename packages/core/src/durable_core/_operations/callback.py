@@ -82,7 +82,7 @@ class CallbackResult(ClaimedOperation[Any]):
 class CreateCallback(ClaimedOperation[Callback]):
     """A callback's creation: settles to the id and the handle of its answer."""
 
-    __slots__ = ("_heartbeat_seconds", "_is_new", "_serdes", "_timeout_seconds")
+    __slots__ = ("_heartbeat_seconds", "_is_delivering", "_is_new", "_serdes", "_timeout_seconds")
 
     type: ClassVar[OperationType] = OperationType.CALLBACK
     subtype: str = OperationSubType.CALLBACK.value
@@ -102,6 +102,7 @@ class CreateCallback(ClaimedOperation[Callback]):
         self._heartbeat_seconds = heartbeat_seconds
         self._serdes = serdes
         self._is_new = False
+        self._is_delivering = False
 
     def start(self) -> None:
         """Send START; the service makes the id."""
@@ -124,9 +125,9 @@ class CreateCallback(ClaimedOperation[Callback]):
 
     def changed(self, record: Operation) -> None:
         """Hand out the id that the service made."""
-        if not self.is_delivering:
+        if not self._is_delivering:
             self.engine.deliver_later(self, record.started_at_ms)
-            self.is_delivering = True
+            self._is_delivering = True
 
     def settled(self, record: Operation) -> None:
         """Hand out the id first, even if the answer came with it."""
