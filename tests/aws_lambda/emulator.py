@@ -66,6 +66,7 @@ class Emulator:
         self._stop = asyncio.Event()
         self._started = threading.Event()
         self._addresses: Addresses | None = None
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
         self._started.wait()
@@ -81,7 +82,8 @@ class Emulator:
 
     @property
     def addresses(self) -> Addresses:
-        assert self._addresses is not None, "the emulator did not start"
+        if self._addresses is None:
+            raise RuntimeError("the emulator did not start") from self._failure
         return self._addresses
 
     def start_runtime(self, handler: str, **environ: str) -> subprocess.Popen[bytes]:
@@ -142,6 +144,9 @@ class Emulator:
             self._loop.run_until_complete(
                 serve(self._options, stop=self._stop, on_started=self._note)
             )
+        except BaseException as failure:
+            self._failure = failure
+            raise
         finally:
             self._started.set()
             self._loop.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -148,21 +149,16 @@ def finish(emulator: Any, arns: dict[str, str], closed: set[str]) -> None:
     assert not waiting, f"still open: {sorted(waiting)}"
 
 
-def run_all(emulators: Any, cases: list[str], variant: str, log: Path) -> dict[str, Ended]:
-    config = PAGED if "paged" in variant else None
-    emulator = emulators.Emulator("matrix", config=config)
-    try:
-        emulator.start_runtime("matrix.handler", log=str(log), **VARIANTS[variant])
-        arns = {
-            name: emulator.invoke(
-                json.dumps({"case": name}).encode(), asynchronous=name != SYNCHRONOUS
-            )
-            for name in cases
-        }
-        finish(emulator, arns, emulators.CLOSED)
-        return {name: read(emulator, arn) for name, arn in arns.items()}
-    finally:
-        emulator.stop()
+def run_all(
+    emulator: Any, cases: list[str], variant: str, log: Path, closed: set[str]
+) -> dict[str, Ended]:
+    emulator.start_runtime("matrix.handler", log=str(log), **VARIANTS[variant])
+    arns = {
+        name: emulator.invoke(json.dumps({"case": name}).encode(), asynchronous=name != SYNCHRONOUS)
+        for name in cases
+    }
+    finish(emulator, arns, closed)
+    return {name: read(emulator, arn) for name, arn in arns.items()}
 
 
 @pytest.fixture(scope="module")
@@ -175,12 +171,20 @@ def logs(tmp_path_factory):
 def ended(emulators, cases, logs):
     """All variants at once: they mostly wait."""
     names = [name for name in cases if name not in APART]
-    with ThreadPoolExecutor(len(VARIANTS)) as threads:
+    with ExitStack() as stack:
+        started = {}
+        for variant in VARIANTS:
+            config = PAGED if "paged" in variant else None
+            started[variant] = emulators.Emulator("matrix", config=config)
+            stack.callback(started[variant].stop)
+        threads = stack.enter_context(ThreadPoolExecutor(len(VARIANTS)))
         runs = {
-            variant: threads.submit(run_all, emulators, names, variant, logs[variant])
-            for variant in VARIANTS
+            variant: threads.submit(
+                run_all, emulator, names, variant, logs[variant], emulators.CLOSED
+            )
+            for variant, emulator in started.items()
         }
-    return {variant: run.result() for variant, run in runs.items()}
+        return {variant: run.result() for variant, run in runs.items()}
 
 
 def test_every_case_is_expected_somehow(cases):

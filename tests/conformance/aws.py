@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 import time
@@ -152,6 +153,9 @@ def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    """A port for a server to come, outside the range that systems hand out meanwhile."""
+    while True:
+        port = random.randrange(20_000, 30_000)  # noqa: S311
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 _KEEP_ALIVE_SECONDS: Final = 86_400
 """A worker's idle connection is not ours to close: its end means that the worker is gone."""
 _GRACE_SECONDS: Final = 3
+_BACKLOG: Final = 2048
 
 
 def open_port(host: str, port: int) -> socket.socket:
     """Open a listening socket; port 0 takes a free one.
+
+    It listens at once: a port that is only bound can still be taken by another process until then.
 
     Raises:
         OSError: The port is taken, or the host is not this one's.
@@ -36,6 +39,7 @@ def open_port(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
         raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from None
@@ -92,6 +96,7 @@ async def serve_ports(
         lifespan="off",
         log_config=None,
         access_log=False,
+        backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
