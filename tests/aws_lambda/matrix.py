@@ -403,8 +403,8 @@ async def promise_race_with_a_wait(context: DurableContext) -> Any:
 @case
 async def group_retries(context: DurableContext) -> Any:
     async def attempt() -> int:
-        group_attempts[context.execution.arn] += 1
-        return group_attempts[context.execution.arn]
+        group_attempts[context.execution.id] += 1
+        return group_attempts[context.execution.id]
 
     async def body(child: DurableContext) -> str:
         if await child.step("first", attempt) == 1:
