@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 from opentelemetry.context import attach, detach
@@ -27,27 +27,16 @@ if TYPE_CHECKING:
     from durable_otel.views import Facts, SpanView
 
 
-class Invocation(Protocol):
-    """What an attempt needs of the invocation that it is in."""
-
-    @property
-    def facts(self) -> Facts:
-        """What its spans have in common."""
-        ...
-
-    @property
-    def view(self) -> SpanView:
-        """How its spans hang together."""
-        ...
-
-
 class AttemptSpan:
     """Wraps the body of a step or of a condition's check."""
 
-    __slots__ = ("_invocation", "_node", "_operation", "_outcome", "_span", "_token")
+    __slots__ = ("_facts", "_node", "_operation", "_outcome", "_span", "_token", "_view")
 
-    def __init__(self, invocation: Invocation, node: Node, operation: OperationDetails) -> None:
-        self._invocation = invocation
+    def __init__(
+        self, facts: Facts, view: SpanView, node: Node, operation: OperationDetails
+    ) -> None:
+        self._facts = facts
+        self._view = view
         self._node = node
         self._operation = operation
         self._outcome: AttemptOutcome | None = None
@@ -55,17 +44,14 @@ class AttemptSpan:
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> Callable[[AttemptOutcome], None]:
-        facts, view, node = self._invocation.facts, self._invocation.view, self._node
+        facts, view, node = self._facts, self._view, self._node
         number = self._operation.attempt or 1
-        attributes = {
-            **(node.attributes or operation_attributes(facts.arn, self._operation)),
-            ATTEMPT_NUMBER: number,
-        }
+        known = node.attributes or operation_attributes(facts.arn, self._operation)
         node.attempt = self
         self._span = facts.starter.start(
             f"{node.name} attempt {number}",
             view.context_of(node),
-            attributes=attributes,
+            attributes={**known, ATTEMPT_NUMBER: number},
             links=view.attempt_links,
             start_ns=facts.clock.now(),
         )
@@ -80,13 +66,15 @@ class AttemptSpan:
         # An attempt that was cut off may be ended from elsewhere; its context dies with it.
         if token is not None and outcome is not None and outcome.status != "INCOMPLETE":
             detach(token)
-        self.end(self._invocation.facts.clock.now())
+        self.end(self._facts.clock.now())
 
     def end(self, end_ns: int) -> None:
         """End the span, once; without an outcome it was cut off."""
         span, self._span = self._span, None
         if span is None:
             return
+        if self._node.attempt is self:
+            self._node.attempt = None
         outcome = self._outcome
         if outcome is None or outcome.status == "INCOMPLETE":
             span.set_attribute(TRUNCATED, value=True)

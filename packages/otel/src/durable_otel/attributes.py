@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 
-from durable_core.lowlevel import OperationStatus, error_type_name
+from durable_core.lowlevel import error_type_name
 
 if TYPE_CHECKING:
     from durable_core.lowlevel import OperationDetails
@@ -15,11 +15,17 @@ EXECUTION_ARN: Final = "durable.execution.arn"
 EXECUTION_STATUS: Final = "durable.execution.status"
 INVOCATION_FIRST: Final = "durable.invocation.first"
 INVOCATION_STATUS: Final = "durable.invocation.status"
+OPERATION_ID: Final = "durable.operation.id"
+OPERATION_TYPE: Final = "durable.operation.type"
+OPERATION_SUBTYPE: Final = "durable.operation.subtype"
+OPERATION_NAME: Final = "durable.operation.name"
 OPERATION_STATUS: Final = "durable.operation.status"
 ATTEMPT_NUMBER: Final = "durable.attempt.number"
 ATTEMPT_OUTCOME: Final = "durable.attempt.outcome"
 TRUNCATED: Final = "durable.span.truncated_at_invocation_boundary"
 ERROR_TYPE: Final = "error.type"
+WAIT_SCHEDULED: Final = "durable_otel.wait.scheduled_ms"
+WAIT_ACTUAL: Final = "durable_otel.wait.actual_ms"
 
 MAX_DESCRIPTION: Final = 1024
 OK: Final = trace.Status(trace.StatusCode.OK)
@@ -29,34 +35,34 @@ def operation_attributes(arn: str, operation: OperationDetails) -> dict[str, Any
     """What identifies an operation."""
     found: dict[str, Any] = {
         EXECUTION_ARN: arn,
-        "durable.operation.id": operation.operation_id,
-        "durable.operation.type": str(operation.type),
+        OPERATION_ID: operation.operation_id,
+        OPERATION_TYPE: str(operation.type),
     }
     if operation.subtype is not None:
-        found["durable.operation.subtype"] = str(operation.subtype)
+        found[OPERATION_SUBTYPE] = str(operation.subtype)
     if operation.name is not None:
-        found["durable.operation.name"] = operation.name
+        found[OPERATION_NAME] = operation.name
     return found
 
 
-def describe_end(span: trace.Span, operation: OperationDetails) -> None:
-    """Set how the operation ended, and what is known of it then."""
-    status = operation.status
-    told: dict[str, Any] = {OPERATION_STATUS: str(status)}
-    if operation.attempt is not None and operation.type != "CONTEXT":
-        told[ATTEMPT_NUMBER] = operation.attempt
-    if status == OperationStatus.SUCCEEDED:
-        span.set_status(OK)
-    elif operation.error_type is not None or operation.error_message is not None:
-        told[ERROR_TYPE] = operation.error_type or "Error"
-        span.set_status(error_status(operation.error_message or operation.error_type or ""))
-    if operation.scheduled_end_ms is not None and operation.started_at_ms is not None:
-        told["durable_otel.wait.scheduled_ms"] = (
-            operation.scheduled_end_ms - operation.started_at_ms
-        )
+def describe_end(found: dict[str, Any], operation: OperationDetails) -> trace.Status | None:
+    """Add how the operation ended, and what is known of it then; return the span's status."""
+    status, attempt = operation.status, operation.attempt
+    found[OPERATION_STATUS] = str(status)
+    if attempt is not None and operation.type != "CONTEXT":
+        found[ATTEMPT_NUMBER] = attempt
+    scheduled_end_ms, started_at_ms = operation.scheduled_end_ms, operation.started_at_ms
+    if scheduled_end_ms is not None and started_at_ms is not None:
+        found[WAIT_SCHEDULED] = scheduled_end_ms - started_at_ms
         if operation.ended_at_ms is not None:
-            told["durable_otel.wait.actual_ms"] = operation.ended_at_ms - operation.started_at_ms
-    span.set_attributes(told)
+            found[WAIT_ACTUAL] = operation.ended_at_ms - started_at_ms
+    if status == "SUCCEEDED":
+        return OK
+    error_type, error_message = operation.error_type, operation.error_message
+    if error_type is None and error_message is None:
+        return None
+    found[ERROR_TYPE] = error_type or "Error"
+    return error_status(error_message or error_type or "")
 
 
 def describe_error(span: trace.Span, error: BaseException | None, timestamp_ns: int) -> None:

@@ -11,8 +11,9 @@ from durable_otel.carriers import baggage_of, caller_of, carrier_of
 from durable_otel.clock import NS_PER_MS, CausalClock, reader
 from durable_otel.ids import root_span_id, trace_id, workflow_span_id
 from durable_otel.nodes import Node
+from durable_otel.settings import View
 from durable_otel.tracer import SpanStarter
-from durable_otel.views import ExecutionView, Facts, InvocationView, SpanView
+from durable_otel.views import ExecutionView, Facts, InvocationView
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from durable_core.lowlevel import InvocationDetails
     from durable_otel.ledger import Ledger, Memory
     from durable_otel.settings import Settings
-
-from durable_otel.settings import View
+    from durable_otel.views import SpanView
 
 
 class Beginning(NamedTuple):
@@ -47,8 +47,8 @@ def begin(invocation: InvocationDetails, settings: Settings, ledger: Ledger) -> 
     memory = ledger.recall(arn)
     provider: Any = settings.tracer_provider or trace.get_tracer_provider()
     starter = SpanStarter(provider, settings.scope_name)
-    clock = CausalClock(settings.now_ns or reader(invocation.now_ms), ledger.ticks)
-    clock.offset_ns = memory.offset_ns
+    read = settings.now_ns or reader(invocation.now_ms)
+    clock = CausalClock(read, ledger.ticks, offset_ns=memory.offset_ns)
     clock.start_after(_latest_ns(invocation, memory))
     memory.offset_ns = clock.offset_ns
     headers = carrier_of(invocation, settings.carrier)
@@ -80,8 +80,11 @@ def begin(invocation: InvocationDetails, settings: Settings, ledger: Ledger) -> 
         attributes=attributes,
         start_ns=start_ns,
     )
-    workflow = trace.SpanContext(own_trace, workflow_span_id(arn), False, flags)
-    facts = Facts(arn, own_trace, flags, starter, clock, ledger, memory, workflow, span)
+    if span.is_recording():
+        starter.settle(trace.set_span_in_context(span, context.Context()), own_trace)
+    state = span.get_span_context().trace_state
+    workflow = trace.SpanContext(own_trace, workflow_span_id(arn), False, flags, state)
+    facts = Facts(arn, starter, clock, ledger, memory, workflow, span)
     root = Node(None, None, start_ns, is_taken_up=not invocation.is_first_invocation)
     if settings.view is View.EXECUTION and starter.has_chosen_ids:
         view: SpanView = ExecutionView(facts)

@@ -22,8 +22,9 @@ class Node:
         is_dead: Nothing new can happen in it: it has a recorded end, or is in what has.
         is_first: Its span has the operation's own id, and not that of a continuation.
         open_children: What is open in it, in start order; None: nothing ever was.
+        links: What its span links to.
         context: What its children have as parent, once they asked.
-        attempt: The attempt that runs, or ran last.
+        attempt: The attempt that runs.
         body_end_ns: When its body ended.
         ended_as: How its body ended by itself; the record of that may be under way.
         low_ns: When its earliest child began, as far as exported here.
@@ -43,6 +44,7 @@ class Node:
         "is_first",
         "is_silent",
         "is_taken_up",
+        "links",
         "low_ns",
         "name",
         "open_children",
@@ -70,6 +72,7 @@ class Node:
         self.is_first = False
         self.name = "" if operation is None else operation.name or operation.operation_id
         self.attributes: dict[str, Any] = {}
+        self.links: tuple[trace.Link, ...] = ()
         self.span: trace.Span | None = None
         self.span_id = 0
         self.context: Context | None = None

@@ -245,7 +245,7 @@ class TracingPlugin(Instrumentation):
         node = self._nodes.get(operation.operation_id)
         if node is None or not self._is_recorded:
             return None
-        return AttemptSpan(self, node, operation)
+        return AttemptSpan(self.facts, self.view, node, operation)
 
     def context_body(self, operation: OperationDetails, /) -> BodyOfContext | None:
         """Wrap a context's body; called in its task."""

@@ -8,26 +8,34 @@ generator stay as they are. On a provider that shows no generator, ids are its o
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Protocol
 
     from opentelemetry import trace
 
+    class IdGenerator(Protocol):
+        """What the SDK's tracer draws ids from."""
 
-class IdGenerator(Protocol):
-    """What the SDK's tracer draws ids from."""
+        def generate_span_id(self) -> int:
+            """A random id."""
+            ...
 
-    def generate_span_id(self) -> int:
-        """A random id."""
-        ...
+        def generate_trace_id(self) -> int:
+            """A random id."""
+            ...
 
-    def generate_trace_id(self) -> int:
-        """A random id."""
-        ...
+
+_SDK_SAMPLERS: Final = "opentelemetry.sdk.trace.sampling"
+_ALWAYS_ON: Final = "AlwaysOnSampler"
+_FOLLOWS_PARENTS: Final = (
+    ",remoteParentSampled:AlwaysOnSampler,remoteParentNotSampled:AlwaysOffSampler"
+    ",localParentSampled:AlwaysOnSampler,localParentNotSampled:AlwaysOffSampler}"
+)
 
 
 class ChosenIds:
@@ -46,14 +54,47 @@ class ChosenIds:
         return getattr(self._generator, name)
 
 
+class Sampled:
+    """A sampler's answer."""
+
+    __slots__ = ("attributes", "decision", "trace_state")
+
+    def __init__(self, decision: Any, attributes: Any, trace_state: Any) -> None:
+        self.decision = decision
+        self.attributes = attributes
+        self.trace_state = trace_state
+
+
+class Settled:
+    """Answers for a sampler which would say the same for each span of an invocation."""
+
+    def __init__(self, answer: Any) -> None:
+        self._decision = answer.decision
+        self._trace_state = answer.trace_state
+
+    def should_sample(
+        self,
+        parent_context: object,
+        trace_id: int,
+        name: str,
+        kind: object = None,
+        attributes: object = None,
+        *_: object,
+    ) -> Sampled:
+        """Record it."""
+        del parent_context, trace_id, name, kind
+        return Sampled(self._decision, attributes, self._trace_state)
+
+
 class SpanStarter:
     """The spans of one invocation.
 
     Attributes:
         has_chosen_ids: Whether the provider lets ids be chosen.
+        is_settled: Whether it is known, before they start, that spans of this trace are recorded.
     """
 
-    __slots__ = ("_choosing", "_generator", "_ids", "_plain", "has_chosen_ids")
+    __slots__ = ("_choosing", "_generator", "_ids", "_plain", "has_chosen_ids", "is_settled")
 
     def __init__(self, provider: Any, scope_name: str) -> None:
         tracer: Any = provider.get_tracer(scope_name)
@@ -61,11 +102,23 @@ class SpanStarter:
         self._plain: Any = getattr(tracer, "_tracer", tracer)
         generator = getattr(self._plain, "id_generator", None)
         self.has_chosen_ids = generator is not None
+        self.is_settled = False
         self._generator: Any = generator
         if self.has_chosen_ids:
             self._ids = ChosenIds(self._generator)
             self._choosing = copy.copy(self._plain)
             self._choosing.id_generator = self._ids
+
+    def settle(self, above: Context, trace_id: int) -> None:
+        """Ask the sampler once for all spans below a sampled one, if it follows parents."""
+        sampler = getattr(self._plain, "sampler", None)
+        if not self.has_chosen_ids or not _follows_parents(sampler):
+            return
+        answer: Any = sampler.should_sample(above, trace_id, "Workflow")
+        if answer.decision.is_sampled():
+            self.is_settled = True
+            self._plain = copy.copy(self._plain)
+            self._plain.sampler = self._choosing.sampler = Settled(answer)
 
     def start(
         self,
@@ -75,11 +128,11 @@ class SpanStarter:
         attributes: Mapping[str, Any],
         links: Sequence[trace.Link] = (),
         start_ns: int,
-        span_id: int | None = None,
+        span_id: int = 0,
     ) -> trace.Span:
         """Start a span; with `span_id`, only on the invocation's own thread."""
         tracer = self._plain
-        if span_id is not None and self.has_chosen_ids:
+        if span_id and self.has_chosen_ids:
             tracer = self._choosing
             self._ids.next_span_id = span_id
         return tracer.start_span(
@@ -96,3 +149,11 @@ class SpanStarter:
         if sampler is None:
             return True
         return sampler.should_sample(Context(), trace_id, "Workflow").decision.is_sampled()
+
+
+def _follows_parents(sampler: Any) -> bool:
+    """Whether it is one of the SDK's that record whatever has a sampled parent."""
+    if type(sampler).__module__ != _SDK_SAMPLERS:
+        return False
+    description: str = sampler.get_description()
+    return description == _ALWAYS_ON or description.endswith(_FOLLOWS_PARENTS)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 
-from durable_core.lowlevel import OperationStatus
 from durable_otel.attributes import OPERATION_STATUS, describe_end, operation_attributes
 from durable_otel.clock import NS_PER_MS
 from durable_otel.ids import operation_span_id
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from opentelemetry.context import Context
 
     from durable_core.lowlevel import OperationDetails
@@ -20,51 +21,114 @@ if TYPE_CHECKING:
     from durable_otel.nodes import Node
     from durable_otel.tracer import SpanStarter
 
+    class SpanView(Protocol):
+        """What a view decides."""
 
-class Facts(NamedTuple):
-    """What all spans of an invocation have in common."""
+        attempt_links: tuple[trace.Link, ...]
 
-    arn: str
-    trace_id: int
-    trace_flags: trace.TraceFlags
-    starter: SpanStarter
-    clock: CausalClock
-    ledger: Ledger
-    memory: Memory
-    workflow: trace.SpanContext
-    invocation: trace.Span
+        def open(self, node: Node) -> None:
+            """An operation starts, or is taken up."""
+            ...
+
+        def close(self, node: Node, operation: OperationDetails | None, end_ns: int) -> None:
+            """It ended as told, or (None) is left open by this invocation."""
+            ...
+
+        def context_of(self, node: Node) -> Context:
+            """What its children have as their parent."""
+            ...
+
+        def span_context_of(self, node: Node) -> trace.SpanContext:
+            """The span that stands for it."""
+            ...
+
+
+UNSET: Final = trace.Status()
+
+
+class Facts:
+    """What all spans of an invocation have in common.
+
+    Attributes:
+        workflow: The span of the whole execution.
+        invocation: The invocation's own.
+    """
+
+    __slots__ = ("_own", "arn", "clock", "invocation", "ledger", "memory", "starter", "workflow")
+
+    def __init__(
+        self,
+        arn: str,
+        starter: SpanStarter,
+        clock: CausalClock,
+        ledger: Ledger,
+        memory: Memory,
+        workflow: trace.SpanContext,
+        invocation: trace.Span,
+    ) -> None:
+        self.arn = arn
+        self.starter = starter
+        self.clock = clock
+        self.ledger = ledger
+        self.memory = memory
+        self.workflow = workflow
+        self.invocation = invocation
+        self._own = (workflow.trace_id, workflow.trace_flags, workflow.trace_state)
 
     def own_context(self, span_id: int) -> trace.SpanContext:
         """The context of a span of this trace."""
-        return trace.SpanContext(
-            self.trace_id, span_id, is_remote=False, trace_flags=self.trace_flags
-        )
+        trace_id, trace_flags, trace_state = self._own
+        return trace.SpanContext(trace_id, span_id, False, trace_flags, trace_state)
 
     def first_id(self, operation_id: str) -> int:
         """The span id that an operation has wherever it is first started."""
         return operation_span_id(self.arn, operation_id)
 
+    def placeholder(self, node: Node) -> Context:
+        """The context that has a span as parent which is started when it ends."""
+        found = Placeholder(self.own_context(node.span_id), node.name, node.attributes)
+        return trace.set_span_in_context(found)
 
-class SpanView(Protocol):
-    """What a view decides."""
+    def export(
+        self,
+        node: Node,
+        operation: OperationDetails | None,
+        parent: Context,
+        *,
+        start_ns: int,
+        end_ns: int,
+    ) -> None:
+        """Start and end a span: one that nobody can have set anything on."""
+        attributes = node.attributes.copy()
+        status = None
+        if operation is None:
+            attributes[OPERATION_STATUS] = "STARTED"
+        else:
+            status = describe_end(attributes, operation)
+        span = self.starter.start(
+            node.name,
+            parent,
+            attributes=attributes,
+            links=node.links,
+            start_ns=start_ns,
+            span_id=node.span_id,
+        )
+        if status is not None:
+            span.set_status(status)
+        span.end(end_ns)
 
-    attempt_links: tuple[trace.Link, ...]
 
-    def open(self, node: Node) -> None:
-        """An operation starts, or is taken up."""
-        ...
+class Placeholder(trace.NonRecordingSpan):
+    """Stands for a span that is started later; has what vendors' processors read of a parent."""
 
-    def close(self, node: Node, operation: OperationDetails | None, end_ns: int) -> None:
-        """It ended as told, or (None) is left open by this invocation."""
-        ...
+    kind = trace.SpanKind.INTERNAL
+    instrumentation_scope = None
+    status = UNSET
 
-    def context_of(self, node: Node) -> Context:
-        """What its children have as their parent."""
-        ...
-
-    def span_context_of(self, node: Node) -> trace.SpanContext:
-        """The span that stands for it."""
-        ...
+    def __init__(self, context: trace.SpanContext, name: str, attributes: dict[str, Any]) -> None:
+        super().__init__(context)
+        self.name = name
+        self.attributes = attributes
 
 
 class InvocationView:
@@ -76,56 +140,76 @@ class InvocationView:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        is_linked = facts.starter.has_chosen_ids
-        self.attempt_links = (trace.Link(facts.workflow),) if is_linked else ()
+        starter = facts.starter
+        self.attempt_links = (trace.Link(facts.workflow),) if starter.has_chosen_ids else ()
+        self._is_settled = starter.is_settled
 
     def open(self, node: Node) -> None:
         """Start a segment."""
         operation, parent = node.operation, node.parent
         if operation is None or parent is None or operation.is_virtual:
             return
-        self._start(node, operation, parent)
+        self._identify(node, operation)
+        # What has no body is seen by nobody before it ends: one call makes the whole span then.
+        if not self._is_settled or operation.type == "CONTEXT":
+            self._start(node, parent)
+        elif not node.span_id:
+            node.span_id = self._facts.starter.new_span_id()
 
-    def _start(self, node: Node, operation: OperationDetails, parent: Node) -> None:
+    def _identify(self, node: Node, operation: OperationDetails) -> None:
         facts = self._facts
         operation_id = operation.operation_id
         node.attributes = operation_attributes(facts.arn, operation)
-        links = self.attempt_links
-        span_id: int | None = None
-        if not operation.is_virtual:
-            span_id = facts.first_id(operation_id)
-            if node.is_taken_up or operation_id in facts.memory.used_ids:
-                first = trace.Link(facts.own_context(span_id))
-                links, span_id = ((first, *links) if links else ()), None
-            else:
-                node.is_first = True
-        node.span = facts.starter.start(
+        node.links = links = self.attempt_links
+        if operation.is_virtual:
+            return
+        span_id = facts.first_id(operation_id)
+        if node.is_taken_up or operation_id in facts.memory.used_ids:
+            node.links = (trace.Link(facts.own_context(span_id)), *links) if links else ()
+        else:
+            node.is_first = True
+            node.span_id = span_id
+
+    def _start(self, node: Node, parent: Node) -> None:
+        node.span = self._facts.starter.start(
             node.name,
             self.context_of(parent),
             attributes=node.attributes,
-            links=links,
+            links=node.links,
             start_ns=node.start_ns,
-            span_id=span_id,
+            span_id=node.span_id,
         )
 
     def close(self, node: Node, operation: OperationDetails | None, end_ns: int) -> None:
         """End the segment."""
-        if node.span is None and operation is not None and node.parent is not None:
-            self._start(node, operation, node.parent)
-        span = node.span
-        if span is None:
+        parent = node.parent
+        if parent is None or (node.span is None and not node.attributes and operation is None):
             return
-        if operation is None:
-            span.set_attribute(OPERATION_STATUS, OperationStatus.STARTED.value)
-        else:
-            describe_end(span, operation)
-        span.end(end_ns)
+        if not node.attributes and operation is not None:
+            self._identify(node, operation)
+        if node.span is None:
+            facts = self._facts
+            facts.export(
+                node, operation, self.context_of(parent), start_ns=node.start_ns, end_ns=end_ns
+            )
+            return
+        told: dict[str, Any] = {OPERATION_STATUS: "STARTED"}
+        if operation is not None:
+            status = describe_end(told, operation)
+            if status is not None:
+                node.span.set_status(status)
+        node.span.set_attributes(told)
+        node.span.end(end_ns)
 
     def context_of(self, node: Node) -> Context:
         """The segment; that of a virtual context begins when something is in it."""
         if node.context is None:
+            if node.span is None and node.span_id:
+                node.context = self._facts.placeholder(node)
+                return node.context
             if node.span is None and node.operation is not None and node.parent is not None:
-                self._start(node, node.operation, node.parent)
+                self._identify(node, node.operation)
+                self._start(node, node.parent)
             node.context = trace.set_span_in_context(node.span or trace.INVALID_SPAN)
         return node.context
 
@@ -136,19 +220,6 @@ class InvocationView:
             enclosing = enclosing.parent
         self.context_of(enclosing)
         return (enclosing.span or trace.INVALID_SPAN).get_span_context()
-
-
-class Placeholder(trace.NonRecordingSpan):
-    """Stands for a span that is exported later; has what vendors' processors read of a parent."""
-
-    kind = trace.SpanKind.INTERNAL
-    instrumentation_scope = None
-
-    def __init__(self, context: trace.SpanContext, name: str, attributes: dict[str, Any]) -> None:
-        super().__init__(context)
-        self.name = name
-        self.attributes = attributes
-        self.status = trace.Status()
 
 
 class ExecutionView:
@@ -186,16 +257,10 @@ class ExecutionView:
         start_ns, end_ns = self._interval(node, operation, end_ns)
         start_ns = min(start_ns, node.low_ns if node.has_exported_child else start_ns)
         end_ns = max(end_ns, node.high_ns, start_ns)
-        span = facts.starter.start(
-            node.name,
-            self.context_of(parent),
-            attributes=node.attributes or operation_attributes(facts.arn, operation),
-            links=self.attempt_links,
-            start_ns=start_ns,
-            span_id=node.span_id,
-        )
-        describe_end(span, operation)
-        span.end(end_ns)
+        if not node.attributes:
+            node.attributes = operation_attributes(facts.arn, operation)
+        node.links = self.attempt_links
+        facts.export(node, operation, self.context_of(parent), start_ns=start_ns, end_ns=end_ns)
         parent.cover(start_ns, end_ns)
 
     def _interval(self, node: Node, operation: OperationDetails, end_ns: int) -> tuple[int, int]:
@@ -222,9 +287,7 @@ class ExecutionView:
     def context_of(self, node: Node) -> Context:
         """A placeholder of the span to come."""
         if node.context is None:
-            span_context = self._facts.own_context(node.span_id)
-            placeholder = Placeholder(span_context, node.name, node.attributes)
-            node.context = trace.set_span_in_context(placeholder)
+            node.context = self._facts.placeholder(node)
         return node.context
 
     def span_context_of(self, node: Node) -> trace.SpanContext:
