@@ -24,7 +24,7 @@ from durable_core._values.errors import CheckpointError
 from durable_core._values.instrument import CheckpointDetails
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from durable_core._engine.engine import Engine
     from durable_core._host.environment import Environment
@@ -35,6 +35,8 @@ LONE_START_MS = 10
 """How long a START that nobody waits for may stay behind, so that a long step shows as started."""
 POLL_AGAIN_MS = 250
 """When to ask again if the service's clock is behind ours and a timer is not due there yet."""
+HELD_SECONDS = 1.0
+"""How long a turn of workflow code may take before its host hears of it."""
 _CANCEL_REFUSED = "Cannot cancel a WAIT"
 
 
@@ -63,8 +65,11 @@ class Driver:
         service: DurableService,
         environment: Environment,
         checkpoint_token: str,
+        report_held: Callable[[float], None],
     ) -> None:
         self._engine = engine
+        self._report_held = report_held
+        self._monotonic = environment.monotonic
         self._service = service
         self._clock = environment.clock
         self._environment = environment
@@ -161,7 +166,10 @@ class Driver:
     def _take_turn(self) -> bool:
         """Run the workflow and act; whether a further turn is to follow at once."""
         engine = self._engine
+        began = self._monotonic()
         engine.advance(self._clock.now_ms())
+        if (seconds := self._monotonic() - began) >= HELD_SECONDS:
+            self._report_held(seconds)
         for attempt in engine.take_withdrawn():
             self._attempts.cancel(attempt)
         if engine.failure is not None:

@@ -68,6 +68,7 @@ class Environment(NamedTuple):
         log_fields: Added to each line of the log.
         substitute: Called before each attempt; what it raises ends the invocation.
         running: Called with each attempt that has not ended at once.
+        monotonic: Seconds that really pass, whatever `clock` says: how long workflow code takes.
     """
 
     clock: HostClock = SystemClock()
@@ -83,3 +84,4 @@ class Environment(NamedTuple):
     log_fields: Mapping[str, Any] = _NO_FIELDS
     substitute: Substitute | None = None
     running: Callable[[asyncio.Future[Any]], object] | None = None
+    monotonic: Callable[[], float] = time.monotonic

@@ -134,7 +134,10 @@ class _Invocation:
             settings,
             DurableLogger(self._engine, settings),
         )
-        self._driver = Driver(self._engine, service, environment, invocation.checkpoint_token)
+        self._held_at: set[tuple[str, int]] = set()
+        self._driver = Driver(
+            self._engine, service, environment, invocation.checkpoint_token, self._report_held
+        )
 
     def _new_context(self, body: ContextBody) -> DurableContext:
         return DurableContext(body, self._shared)
@@ -245,6 +248,11 @@ class _Invocation:
         if inspect.isawaitable(answer):
             await answer
         return InvocationOutput(InvocationStatus.SUCCEEDED, "")
+
+    def _report_held(self, seconds: float) -> None:
+        from durable_core._host.held import report_held  # noqa: PLC0415  hardly ever needed
+
+        report_held(self._engine, self._workflow, seconds, self._held_at)
 
     def _report_unobserved(self) -> None:
         for operation in self._engine.unobserved.values():
