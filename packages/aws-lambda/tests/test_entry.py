@@ -429,3 +429,25 @@ def test_importing_leaves_the_garbage_collector_as_it_was(before):
         check=True,
     )
     assert run.stdout == "True\n"
+
+
+AGES = """
+import gc
+if {freezes}:
+    gc.freeze()
+import durable_aws_lambda
+young = [thing for age in (0, 1) for thing in gc.get_objects(age)]
+handler = durable_aws_lambda.durable_execution
+print(any(thing is handler for thing in young), gc.get_freeze_count() > 0)
+"""
+
+
+@pytest.mark.parametrize("freezes", [False, True])
+def test_what_the_import_made_is_old_unless_somebody_froze_what_was_there(freezes):
+    run = subprocess.run(  # noqa: S603
+        [sys.executable, "-I", "-c", AGES.format(freezes=freezes)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split() == [str(freezes), str(freezes)]
