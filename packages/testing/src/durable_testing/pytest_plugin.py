@@ -52,16 +52,22 @@ def pytest_runtest_setup() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the executions of a test that failed, and of each one with `--durable-timeline`."""
     report = yield
     if report.when == "call" and results:
-        if report.failed:
-            report.sections.append((_SECTION, "\n\n".join(map(repr, results[-_SHOWN:]))))
+        if report.failed and (shown := _not_shown_by(call)):
+            report.sections.append((_SECTION, "\n\n".join(shown)))
         if item.config.getoption(TIMELINE):
             _print_timelines(item)
     return report
+
+
+def _not_shown_by(call: pytest.CallInfo[None]) -> list[str]:
+    """Return the executions that the message of the failure does not show itself."""
+    said = "" if call.excinfo is None else str(call.excinfo.value)
+    return [repr(result) for result in results[-_SHOWN:] if result.tree() not in said]
 
 
 def _print_timelines(item: pytest.Item) -> None:

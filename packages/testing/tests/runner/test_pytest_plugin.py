@@ -123,6 +123,31 @@ def test_afterwards():
     assert "2 passed" in output, output
 
 
+def test_an_execution_that_the_failure_itself_shows_is_shown_once(run: Run) -> None:
+    output = run("""
+async def broken(event, context):
+    await context.wait("cool-off", timedelta(hours=1))
+    raise ValueError("no")
+
+async def good(event, context):
+    await context.wait("rest", timedelta(hours=1))
+
+def test_fails(durable_runner):
+    durable_runner(good).run_sync()
+    durable_runner(broken).run_sync().value
+
+def test_misses(durable_runner):
+    durable_runner(good).run_sync().operation("sleep")
+
+def test_blocks(durable_runner):
+    durable_runner(order).run_sync()
+""")
+    assert "3 failed" in output, output
+    assert output.count("✗ broken") == 1, output
+    assert output.count("✓ good") == 2, output
+    assert output.count("▸ approve") == 1, output
+
+
 def test_a_failing_test_shows_its_executions_and_an_option_shows_them_all(run: Run) -> None:
     test = """
 def test_fails(durable_runner):

@@ -103,11 +103,13 @@ class ExecutionResult:
         Raises:
             ExecutionFailedError: It did not return; the message says what happened instead.
         """
+        __tracebackhide__ = True
         self.assert_succeeded()
         return self._decode(self._recorded.result)
 
     def assert_succeeded(self) -> None:
         """Fail, with what happened instead, unless it succeeded."""
+        __tracebackhide__ = True  # pytest would show the tree, as what `self` is, once more
         if self.succeeded:
             return
         said = [f"the execution did not succeed, it is {self.status}"]
@@ -144,6 +146,7 @@ class ExecutionResult:
         Raises:
             OperationNotFoundError: There is none; the message shows what there is.
         """
+        __tracebackhide__ = True
         found = self.find(lambda operation: operation.name == name)
         try:
             return found[index]
@@ -157,6 +160,7 @@ class ExecutionResult:
         Raises:
             OperationNotFoundError: There is none; the message shows what there is.
         """
+        __tracebackhide__ = True
         for operation in self.all_operations():
             if operation.path == path:
                 return operation
