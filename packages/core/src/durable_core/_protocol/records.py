@@ -2,9 +2,10 @@
 
 Timestamps are whole milliseconds since the epoch, UTC: what the invocation event carries and what
 orders the journal. The wire's other forms (seconds, ISO strings, datetimes) end in `wire`.
-"""
 
-from __future__ import annotations
+Annotations are objects here: a record's are looked at when its class is made, and each string would
+be compiled for it, a millisecond of every cold start.
+"""
 
 from enum import StrEnum
 from typing import NamedTuple

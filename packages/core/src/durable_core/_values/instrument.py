@@ -4,13 +4,9 @@ Hooks are plain functions, called inline on the loop where the thing happens; an
 reported once and ignored. A hook that a plugin does not override costs nothing.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping, Sequence
-    from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Self
 
 
 class OperationDetails(NamedTuple):
@@ -210,7 +206,7 @@ class Hooks:
                     results.append(result)
         return results
 
-    def around(self, hooks: Sequence[Callable[..., Any]], *args: Any) -> Around:
+    def around(self, hooks: Sequence[Callable[..., Any]], *args: Any) -> "Around":
         """Enter the managers that the hooks return."""
         return Around(self, self.collect(hooks, *args))
 
