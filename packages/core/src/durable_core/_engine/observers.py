@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from durable_core._protocol.records import Operation, OperationType
 
 
+_UNRECORDED = (None, None, None, None, None, None, None, False)
+"""From `started_at_ms` to `replay_children`."""
+
+
 class SeenOperation(Protocol):
     """A claimed operation, as far as hooks look."""
 
@@ -39,6 +43,7 @@ def details(
     exception: BaseException | None = None,
 ) -> OperationDetails:
     """An operation as hooks see it."""
+    # Made of tuples: it happens for each hook, and keywords would cost more than most hooks do.
     identity = (
         operation.operation_id,
         operation.type,
@@ -47,11 +52,10 @@ def details(
         operation.body.parent_id,
     )
     if record is None:
-        return OperationDetails(
-            *identity, "STARTED", is_replayed, attempt, is_virtual=operation.is_virtual
-        )
+        told = (*identity, "STARTED", is_replayed, attempt, *_UNRECORDED, operation.is_virtual)
+        return OperationDetails._make(told)
     error = record.error
-    return OperationDetails(
+    told = (
         *identity,
         record.status,
         is_replayed,
@@ -66,6 +70,7 @@ def details(
         record.replay_children,
         operation.is_virtual,
     )
+    return OperationDetails._make(told)
 
 
 class Observers:

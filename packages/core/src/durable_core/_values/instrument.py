@@ -191,7 +191,7 @@ class Hooks:
             try:
                 hook(*args)
             except Exception as error:  # noqa: BLE001
-                self._failed(hook, error)
+                self.failed(hook, error)
 
     def collect(self, hooks: Sequence[Callable[..., Any]], *args: Any) -> list[Any]:
         """Call each and return what they return, without None."""
@@ -200,7 +200,7 @@ class Hooks:
             try:
                 result = hook(*args)
             except Exception as error:  # noqa: BLE001
-                self._failed(hook, error)
+                self.failed(hook, error)
             else:
                 if result is not None:
                     results.append(result)
@@ -210,7 +210,8 @@ class Hooks:
         """Enter the managers that the hooks return."""
         return Around(self, self.collect(hooks, *args))
 
-    def _failed(self, hook: Callable[..., Any], error: BaseException) -> None:
+    def failed(self, hook: Callable[..., Any], error: BaseException) -> None:
+        """Report a part of a plugin that raised."""
         if self._report is not None:
             self._report(getattr(hook, "__qualname__", repr(hook)), error)
 
@@ -219,7 +220,7 @@ class Hooks:
         try:
             return action(*args)
         except Exception as error:  # noqa: BLE001
-            self._failed(action, error)
+            self.failed(action, error)
             return None
 
 
@@ -239,16 +240,22 @@ class Around:
 
     def __enter__(self) -> Self:
         for manager in self._managers:
-            report = self._hooks.guard(manager.__enter__)
-            if report is not None:
-                self._reports.append(report)
+            try:
+                report = manager.__enter__()
+            except Exception as error:  # noqa: BLE001
+                self._hooks.failed(manager.__enter__, error)
+            else:
+                if report is not None:
+                    self._reports.append(report)
         return self
 
     def report(self, outcome: AttemptOutcome) -> None:
         """Tell each manager how it ended, before they exit."""
-        for report in self._reports:
-            self._hooks.guard(report, outcome)
+        self._hooks.call(self._reports, outcome)
 
     def __exit__(self, *_: object) -> None:
         for manager in reversed(self._managers):
-            self._hooks.guard(manager.__exit__, None, None, None)
+            try:
+                manager.__exit__(None, None, None)
+            except Exception as error:  # noqa: BLE001
+                self._hooks.failed(manager.__exit__, error)
