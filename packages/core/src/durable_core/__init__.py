@@ -1,6 +1,5 @@
 """Write plain asyncio; it survives crashes, waits for a year, and replays exactly."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from durable_core._context.context import DurableContext
@@ -31,15 +30,8 @@ from durable_core._values.errors import (
     WorkflowDeadlockError,
     WorkflowIOError,
 )
-from durable_core._values.jitter import JitterStrategy
+from durable_core._values.late import late_names
 from durable_core._values.nesting import NestingType
-from durable_core._values.retry import (
-    RetryDecision,
-    RetryPresets,
-    RetryStrategy,
-    create_linear_retry_strategy,
-    create_retry_strategy,
-)
 from durable_core._values.serdes import (
     DefaultSerDes,
     JsonSerDes,
@@ -60,6 +52,14 @@ if TYPE_CHECKING:
         CompletionDecision,
         CompletionReason,
         CompletionStatus,
+    )
+    from durable_core._values.jitter import JitterStrategy
+    from durable_core._values.retry import (
+        RetryDecision,
+        RetryPresets,
+        RetryStrategy,
+        create_linear_retry_strategy,
+        create_retry_strategy,
     )
     from durable_core._values.settled import Settled
     from durable_core._values.wait_strategy import (
@@ -127,28 +127,29 @@ __all__ = (
 )
 
 if not TYPE_CHECKING:
-    _LATE = {
-        "BatchItem": "_values.batch",
-        "BatchItemStatus": "_values.completion",
-        "BatchResult": "_values.batch",
-        "Branch": "_context.batch_api",
-        "Callback": "_operations.callback",
-        "CompletionConfig": "_values.completion",
-        "CompletionDecision": "_values.completion",
-        "CompletionReason": "_values.completion",
-        "CompletionStatus": "_values.completion",
-        "FileSystemSerDes": "_host.file_serdes",
-        "Promises": "_context.promises",
-        "Settled": "_values.settled",
-        "WaitDecision": "_values.wait_strategy",
-        "WaitStrategy": "_values.wait_strategy",
-        "create_wait_strategy": "_values.wait_strategy",
-    }
-    """What many workflows never use is imported when it is asked for: 10 ms of a cold start."""
-
-    def __getattr__(name: str) -> object:
-        if name not in _LATE:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
-        globals()[name] = value
-        return value
+    __getattr__ = late_names(
+        __name__,
+        {
+            "BatchItem": "durable_core._values.batch",
+            "BatchItemStatus": "durable_core._values.completion",
+            "BatchResult": "durable_core._values.batch",
+            "Branch": "durable_core._context.batch_api",
+            "Callback": "durable_core._operations.callback",
+            "CompletionConfig": "durable_core._values.completion",
+            "CompletionDecision": "durable_core._values.completion",
+            "CompletionReason": "durable_core._values.completion",
+            "CompletionStatus": "durable_core._values.completion",
+            "FileSystemSerDes": "durable_core._host.file_serdes",
+            "JitterStrategy": "durable_core._values.jitter",
+            "Promises": "durable_core._context.promises",
+            "RetryDecision": "durable_core._values.retry",
+            "RetryPresets": "durable_core._values.retry",
+            "RetryStrategy": "durable_core._values.retry",
+            "Settled": "durable_core._values.settled",
+            "WaitDecision": "durable_core._values.wait_strategy",
+            "WaitStrategy": "durable_core._values.wait_strategy",
+            "create_linear_retry_strategy": "durable_core._values.retry",
+            "create_retry_strategy": "durable_core._values.retry",
+            "create_wait_strategy": "durable_core._values.wait_strategy",
+        },
+    )

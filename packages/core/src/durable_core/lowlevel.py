@@ -1,13 +1,13 @@
 """What authors of hosts, stores and plugins import."""
 
+from typing import TYPE_CHECKING
+
 from durable_core._host.environment import Environment, Substitute, SystemClock
 from durable_core._host.invocation import drive
 from durable_core._host.service import DurableService, HostClock, Timer
 from durable_core._host.workflow import PluginFactory, Workflow, workflow_of
 from durable_core._protocol.limits import (
     CHILD_RESULT_THRESHOLD_BYTES,
-    EXECUTION_NAME_PATTERN,
-    FUNCTION_NAME_PATTERN,
     MAX_BATCH_BYTES,
     MAX_BATCH_UPDATES,
     MAX_CALLBACK_RESULT_BYTES,
@@ -19,11 +19,7 @@ from durable_core._protocol.limits import (
     MAX_PAYLOAD_BYTES,
     MAX_RESPONSE_BYTES,
     MAX_STORAGE_BYTES,
-    OPERATION_ID_PATTERN,
-    OPERATION_NAME_PATTERN,
     RESULT_THRESHOLD_BYTES,
-    SUBTYPE_PATTERN,
-    TENANT_ID_PATTERN,
     utf8_size,
 )
 from durable_core._protocol.records import (
@@ -42,13 +38,6 @@ from durable_core._protocol.records import (
     OperationType,
     OperationUpdate,
     StatePage,
-)
-from durable_core._protocol.transitions import (
-    LEGAL_ACTIONS,
-    TRANSITIONS,
-    Event,
-    Trigger,
-    next_status,
 )
 from durable_core._protocol.wire import (
     DETAILS_KEY,
@@ -74,12 +63,30 @@ from durable_core._values.instrument import (
     OperationDetails,
     SuspendedOperation,
 )
+from durable_core._values.late import late_names
 from durable_core._values.serdes import (
     decode_with,
     encode_with,
     serdes_for_parameter,
     serdes_for_return,
 )
+
+if TYPE_CHECKING:
+    from durable_core._protocol.patterns import (
+        EXECUTION_NAME_PATTERN,
+        FUNCTION_NAME_PATTERN,
+        OPERATION_ID_PATTERN,
+        OPERATION_NAME_PATTERN,
+        SUBTYPE_PATTERN,
+        TENANT_ID_PATTERN,
+    )
+    from durable_core._protocol.transitions import (
+        LEGAL_ACTIONS,
+        TRANSITIONS,
+        Event,
+        Trigger,
+        next_status,
+    )
 
 __all__ = (
     "CHILD_RESULT_THRESHOLD_BYTES",
@@ -159,3 +166,21 @@ __all__ = (
     "utf8_size",
     "workflow_of",
 )
+
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        __name__,
+        {
+            "EXECUTION_NAME_PATTERN": "durable_core._protocol.patterns",
+            "FUNCTION_NAME_PATTERN": "durable_core._protocol.patterns",
+            "LEGAL_ACTIONS": "durable_core._protocol.transitions",
+            "OPERATION_ID_PATTERN": "durable_core._protocol.patterns",
+            "OPERATION_NAME_PATTERN": "durable_core._protocol.patterns",
+            "SUBTYPE_PATTERN": "durable_core._protocol.patterns",
+            "TENANT_ID_PATTERN": "durable_core._protocol.patterns",
+            "TRANSITIONS": "durable_core._protocol.transitions",
+            "Event": "durable_core._protocol.transitions",
+            "Trigger": "durable_core._protocol.transitions",
+            "next_status": "durable_core._protocol.transitions",
+        },
+    )

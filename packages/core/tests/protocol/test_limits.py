@@ -8,18 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durable_core._protocol import limits
+from durable_core._protocol import limits, patterns
 
 
 @pytest.mark.parametrize(
     ("pattern", "good", "bad"),
     [
-        (limits.OPERATION_ID_PATTERN, ["a", "A-1_b", "x" * 64], ["", "a b", "a/b", "x" * 65, "é"]),
-        (limits.OPERATION_NAME_PATTERN, [" ", "a~", "x" * 256], ["", "x" * 257, "é", "a\n", "\t"]),
-        (limits.SUBTYPE_PATTERN, ["Step", "x" * 32], ["", "x" * 33, "a.b", "a b"]),
-        (limits.EXECUTION_NAME_PATTERN, ["order-1", "x" * 64], ["", "x" * 65, "a:b", "ä"]),
         (
-            limits.FUNCTION_NAME_PATTERN,
+            patterns.OPERATION_ID_PATTERN,
+            ["a", "A-1_b", "x" * 64],
+            ["", "a b", "a/b", "x" * 65, "é"],
+        ),
+        (
+            patterns.OPERATION_NAME_PATTERN,
+            [" ", "a~", "x" * 256],
+            ["", "x" * 257, "é", "a\n", "\t"],
+        ),
+        (patterns.SUBTYPE_PATTERN, ["Step", "x" * 32], ["", "x" * 33, "a.b", "a b"]),
+        (patterns.EXECUTION_NAME_PATTERN, ["order-1", "x" * 64], ["", "x" * 65, "a:b", "ä"]),
+        (
+            patterns.FUNCTION_NAME_PATTERN,
             [
                 "f",
                 "f:1",
@@ -34,7 +42,7 @@ from durable_core._protocol import limits
             ],
             ["", "a b", "f:", "f:1:2", "arn:aws:sqs:eu-west-1:123456789012:queue", "ü"],
         ),
-        (limits.TENANT_ID_PATTERN, ["a", "t:1/x=+-@ ._", "x" * 256], ["", "x" * 257, "a#b", "ö"]),
+        (patterns.TENANT_ID_PATTERN, ["a", "t:1/x=+-@ ._", "x" * 256], ["", "x" * 257, "a#b", "ö"]),
     ],
 )
 def test_what_a_pattern_takes_and_refuses(pattern, good, bad) -> None:

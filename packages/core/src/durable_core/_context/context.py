@@ -9,7 +9,6 @@ from durable_core._context.outside import OutsideMethods
 from durable_core._context.steps import StepMethods
 from durable_core._operations.scopes import open_here
 from durable_core._values.nesting import NestingType
-from durable_core._values.retry import create_retry_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -238,6 +237,7 @@ class DurableContext(StepMethods, OutsideMethods):
         attempts: the last attempt's error is raised unchanged.
         """
         from durable_core._operations.with_retry import RetriedGroup  # noqa: PLC0415
+        from durable_core._values.retry import create_retry_strategy  # noqa: PLC0415
 
         name, fn, rest = split_function("with_retry", args)
         body = self._body

@@ -8,12 +8,8 @@ from durable_core._engine.failures import restored
 from durable_core._engine.observers import details
 from durable_core._engine.operation import ClaimedOperation
 from durable_core._engine.payloads import decode, encode
-from durable_core._protocol.limits import (
-    FUNCTION_NAME_PATTERN,
-    MAX_INVOKE_PAYLOAD_BYTES,
-    TENANT_ID_PATTERN,
-    utf8_size,
-)
+from durable_core._protocol.limits import MAX_INVOKE_PAYLOAD_BYTES, utf8_size
+from durable_core._protocol.patterns import FUNCTION_NAME_PATTERN, TENANT_ID_PATTERN
 from durable_core._protocol.records import (
     Operation,
     OperationAction,

@@ -20,7 +20,6 @@ from durable_core._values.errors import (
     StepInterruptedError,
     error_type_name,
 )
-from durable_core._values.retry import RetryPresets
 from durable_core._values.serdes import serdes_for_return
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ class Step(Attempted[T]):
     def failed(self, error: BaseException, attempt: int) -> None:
         """Ask the retry strategy; record a retry or the failure."""
         if is_retryable(error):
-            strategy = self._strategy or RetryPresets.default()
+            strategy = self._strategy or _default_strategy()
             try:
                 decision = strategy(error, attempt)  # pyright: ignore[reportArgumentType]
                 delay = decision.delay_seconds(self.engine.random)
@@ -119,3 +118,10 @@ class Step(Attempted[T]):
 
     def _codec(self) -> SerDes[Any]:
         return self._serdes or serdes_for_return(self.fn, self.body.serdes)
+
+
+def _default_strategy() -> RetryStrategy:
+    # Late: a cold start does not wait for what nothing has failed for yet.
+    from durable_core._values.retry import RetryPresets  # noqa: PLC0415
+
+    return RetryPresets.default()

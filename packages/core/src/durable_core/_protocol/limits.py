@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 MAX_BATCH_UPDATES: Final = 250
@@ -37,16 +36,6 @@ MAX_CALLBACK_TIMEOUT_SECONDS: Final = 99_999_999
 
 MAX_NAME_LENGTH: Final = 256
 """Longest operation name; printable ASCII only (service 1.1)."""
-OPERATION_ID_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-_]{1,64}")
-OPERATION_NAME_PATTERN: Final = re.compile(r"[\x20-\x7E]{1,256}")
-SUBTYPE_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-_]{1,32}")
-EXECUTION_NAME_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-_]{1,64}")
-FUNCTION_NAME_PATTERN: Final = re.compile(
-    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?"
-    r"((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
-    r"([a-zA-Z0-9\-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9\-_]+))?"
-)
-TENANT_ID_PATTERN: Final = re.compile(r"[a-zA-Z0-9\._:/=+\-@ ]{1,256}")
 
 
 def utf8_size(text: str) -> int:
