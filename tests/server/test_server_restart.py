@@ -49,20 +49,68 @@ def test_a_server_goes_on_where_the_one_before_stopped(start_server, tmp_path):
     assert CALLBACKS.empty()
 
 
-def test_two_servers_share_a_database_but_no_execution(start_server, tmp_path):
+@pytest.fixture
+def two_servers(start_server, tmp_path):
+    """Clients of two servers over one database; the first holds an execution, `a`."""
     function = durable_function("approval", approval, execution_timeout_seconds=900)
     options = {"functions": (function,), "database": tmp_path / "server.db"}
     holder, other = (start_server(**options).client() for _ in range(2))
-    name = {"FunctionName": "approval:1", "DurableExecutionName": "a", "Payload": b"{}"}
-    arn = holder.invoke(InvocationType="Event", **name)["DurableExecutionArn"]
-    callback = CALLBACKS.get()
+    arn = holder.invoke(InvocationType="Event", **NAMED_A)["DurableExecutionArn"]
+    return holder, other, arn, CALLBACKS.get()
+
+
+NAMED_A = {"FunctionName": "approval:1", "DurableExecutionName": "a", "Payload": b"{}"}
+
+
+def test_two_servers_share_a_database_but_no_execution(two_servers):
+    holder, other, arn, callback = two_servers
     assert other.get_durable_execution(DurableExecutionArn=arn)["Status"] == "RUNNING"
-    with pytest.raises(other.exceptions.ServiceException) as refused:
-        other.invoke(**name)
-    assert "another process" in refused.value.response["Message"]
+    with pytest.raises(other.exceptions.ResourceConflictException) as refused:
+        other.invoke(**NAMED_A)
+    assert "another process" in refused.value.response["message"]
+    with pytest.raises(other.exceptions.InvalidParameterValueException):
+        other.checkpoint_durable_execution(DurableExecutionArn=arn, CheckpointToken="c3RhbGU=")
+    with pytest.raises(other.exceptions.InvalidParameterValueException):
+        other.send_durable_execution_callback_success(CallbackId=callback, Result=b"\xff")
     holder.send_durable_execution_callback_success(CallbackId=callback, Result=b"yes")
-    assert holder.invoke(**name)["Payload"].read() == b'"kept, yes"'
+    assert holder.invoke(**NAMED_A)["Payload"].read() == b'"kept, yes"'
     assert other.get_durable_execution(DurableExecutionArn=arn)["Status"] == "SUCCEEDED"
+
+
+def test_a_callback_is_answered_through_a_server_that_does_not_hold_the_execution(two_servers):
+    holder, other, _, callback = two_servers
+    other.send_durable_execution_callback_heartbeat(CallbackId=callback)
+    other.send_durable_execution_callback_success(CallbackId=callback, Result="já".encode())
+    assert json.loads(holder.invoke(**NAMED_A)["Payload"].read()) == "kept, já"
+    with pytest.raises(other.exceptions.CallbackTimeoutException):
+        other.send_durable_execution_callback_failure(CallbackId=callback)
+
+
+def test_a_callback_fails_through_a_server_that_does_not_hold_the_execution(two_servers):
+    holder, other, _, callback = two_servers
+    error = {"ErrorMessage": "no", "ErrorType": "Refused"}
+    other.send_durable_execution_callback_failure(CallbackId=callback, Error=error)
+    assert holder.invoke(**NAMED_A)["FunctionError"] == "Unhandled"
+
+
+def test_an_execution_is_paused_resumed_and_stopped_through_a_server_that_does_not_hold_it(
+    two_servers,
+):
+    holder, other, arn, _ = two_servers
+
+    def status():
+        return holder.get_durable_execution(DurableExecutionArn=arn)["Status"]
+
+    other.pause_durable_execution(DurableExecutionArn=arn, Reason="lunch")
+    assert status() in ("PAUSING", "PAUSED")
+    other.resume_durable_execution(DurableExecutionArn=arn)
+    assert status() == "RUNNING"
+    stopped = other.stop_durable_execution(DurableExecutionArn=arn, Error={"ErrorType": "Enough"})
+    described = holder.get_durable_execution(DurableExecutionArn=arn)
+    assert described["Status"] == "STOPPED"
+    assert described["EndTimestamp"] == stopped["StopTimestamp"]
+    assert described["Error"]["ErrorType"] == "Enough"
+    other.delete_durable_execution(DurableExecutionArn=arn)
 
 
 async def caller(event: dict[str, Any], context: Any) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from durable_testing.model import ErrorCode, ServiceError
 from durable_testing.server import ApiError
+from durable_testing.store.errors import ExecutionInUseError
 
 INVOKE = "/2015-03-31/functions/{}/invocations"
 CALLBACKS = "/2025-12-01/durable-execution-callbacks"
@@ -390,6 +391,18 @@ def test_a_throttle_says_why_and_for_how_long(lab, execution_path):
     assert_refused(response, 429, "TooManyRequestsException", "Rate exceeded")
     assert response.headers["retry-after"] == "7"
     assert response.json()["Reason"] == "CallerRateLimitExceeded"
+
+
+def test_what_another_process_holds_is_a_throttle(lab, execution_path):
+    def gate(_name):
+        raise ExecutionInUseError("the execution 'a' is in use by another process")
+
+    path = execution_path(lab.start())
+    lab.gate = gate
+    message = "the execution 'a' is in use by another process"
+    assert_refused(
+        lab.send("POST", f"{path}/checkpoint", {}), 429, "TooManyRequestsException", message
+    )
 
 
 def test_a_gate_can_answer_with_an_error_the_model_has_not(lab, execution_path):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from durable_core.lowlevel import ErrorObject
     from durable_testing.model import ServiceModel
+    from durable_testing.store.outside import OutsideRequest
 
 R = TypeVar("R")
 
@@ -25,6 +26,15 @@ class ServiceAccess(Protocol):
 
     def apply(self, call: Callable[[ServiceModel, int], R], /) -> R | Awaitable[R]:
         """Call the model, now or as an awaitable; effects are handed out before the answer."""
+        ...
+
+
+@runtime_checkable
+class SharedAccess(Protocol):
+    """A service that shares its executions with other processes."""
+
+    def deliver(self, request: OutsideRequest, /) -> Awaitable[int | None]:
+        """Ask something of an execution, here or in the process that holds it."""
         ...
 
 
@@ -69,6 +79,15 @@ class Backend:
         if inspect.isawaitable(answer):
             return await answer
         return answer
+
+    async def deliver(self, request: OutsideRequest) -> int | None:
+        """Ask something of an execution, whoever holds it, and answer when that is durable.
+
+        Returns the time of a stop or a deletion, in milliseconds since the epoch.
+        """
+        if isinstance(self.service, SharedAccess):
+            return await self.service.deliver(request)
+        return await self.apply(request.apply)
 
     def start(self, work: Awaitable[object]) -> None:
         """Let work go on that nobody waits for."""

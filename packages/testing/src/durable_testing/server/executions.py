@@ -33,6 +33,7 @@ from durable_testing.server.schemas import (
 )
 from durable_testing.server.violations import read_body, read_parameters
 from durable_testing.server.wire import seconds
+from durable_testing.store.outside import OutsideRequest, RequestKind
 
 if TYPE_CHECKING:
     from durable_core.lowlevel import ErrorObject
@@ -101,19 +102,18 @@ async def list_executions(call: Call) -> Answer:
 async def stop(call: Call) -> Answer:
     """`StopDurableExecution`."""
     arn = local_execution_arn(call)
-    error = _error(call)
-    stopped_at_ms = await call.backend.apply(lambda model, now: model.stop(arn, error, now))
-    return Answer({"StopTimestamp": seconds(stopped_at_ms)})
+    request = OutsideRequest(RequestKind.STOP, arn, error=_error(call))
+    return Answer({"StopTimestamp": _seconds(await call.backend.deliver(request))})
 
 
 async def pause(call: Call) -> Answer:
     """`PauseDurableExecution`."""
     arn = local_execution_arn(call)
     body = read_body(PauseBody, call.body)
-    await call.backend.apply(
-        lambda model, now: model.pause(
+    await call.backend.deliver(
+        OutsideRequest(
+            RequestKind.PAUSE,
             arn,
-            now,
             reason=body.reason,
             is_timeout_paused=body.execution_timeout_paused is not False,
             client_token=body.client_token,
@@ -126,10 +126,8 @@ async def resume(call: Call) -> Answer:
     """`ResumeDurableExecution`."""
     arn = local_execution_arn(call)
     body = read_body(ResumeBody, call.body)
-    await call.backend.apply(
-        lambda model, now: model.resume(
-            arn, now, reason=body.reason, client_token=body.client_token
-        )
+    await call.backend.deliver(
+        OutsideRequest(RequestKind.RESUME, arn, reason=body.reason, client_token=body.client_token)
     )
     return Answer({}, 202)
 
@@ -137,33 +135,43 @@ async def resume(call: Call) -> Answer:
 async def delete(call: Call) -> Answer:
     """`DeleteDurableExecution`."""
     arn = local_execution_arn(call)
-    asked_at_ms = await call.backend.apply(lambda model, now: model.delete(arn, now))
-    return Answer({"DeletionRequestTimestamp": seconds(asked_at_ms)}, 202)
+    asked_at_ms = await call.backend.deliver(OutsideRequest(RequestKind.DELETE, arn))
+    return Answer({"DeletionRequestTimestamp": _seconds(asked_at_ms)}, 202)
 
 
 async def succeed_callback(call: Call) -> Answer:
     """`SendDurableExecutionCallbackSuccess`; the body is the result as it is."""
     callback = callback_id(call)
-    await call.backend.apply(
-        lambda model, now: model.callback_succeed(callback, call.body or None, now)
-    )
+    try:
+        result = call.body.decode() or None
+    except UnicodeDecodeError:
+        # Refused, but first things first: the callback may be unknown, or the body too long.
+        await call.backend.apply(
+            lambda model, now: model.callback_succeed(callback, call.body, now)
+        )
+    else:
+        request = OutsideRequest(RequestKind.CALLBACK_SUCCEED, callback, result=result)
+        await call.backend.deliver(request)
     return Answer({})
 
 
 async def fail_callback(call: Call) -> Answer:
     """`SendDurableExecutionCallbackFailure`."""
     callback = callback_id(call)
-    error = _error(call)
-    await call.backend.apply(lambda model, now: model.callback_fail(callback, error, now))
+    request = OutsideRequest(RequestKind.CALLBACK_FAIL, callback, error=_error(call))
+    await call.backend.deliver(request)
     return Answer({})
 
 
 async def heartbeat_callback(call: Call) -> Answer:
     """`SendDurableExecutionCallbackHeartbeat`."""
-    callback = callback_id(call)
-    await call.backend.apply(lambda model, now: model.callback_heartbeat(callback, now))
+    await call.backend.deliver(OutsideRequest(RequestKind.CALLBACK_HEARTBEAT, callback_id(call)))
     return Answer({})
 
 
 def _error(call: Call) -> ErrorObject:
     return read_body(ErrorShape, call.body).record()
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else seconds(milliseconds)

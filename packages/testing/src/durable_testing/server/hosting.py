@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from durable_testing.engine import EngineError
@@ -9,13 +10,15 @@ from durable_testing.engine.calls import call_function
 from durable_testing.engine.remote import RemoteCall
 from durable_testing.server.backend import FunctionAnswer, FunctionCall
 from durable_testing.server.wire import service_failure
-from durable_testing.store.errors import StoreError
+from durable_testing.store.errors import ExecutionInUseError, StoreError
+from durable_testing.store.sqlite import SqliteService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from durable_testing.engine import LocalEngine
     from durable_testing.model import ServiceModel
+    from durable_testing.store.outside import OutsideRequest
 
 R = TypeVar("R")
 
@@ -35,17 +38,28 @@ class EngineAccess:
 
     async def apply(self, call: Callable[[ServiceModel, int], R], /) -> R:
         """Call the model, and look after what it makes due."""
-        try:
+        with _failures_of_the_server():
             return await self._engine.apply(call)
-        except (EngineError, StoreError) as error:
-            raise service_failure(str(error)) from error
+
+    async def deliver(self, request: OutsideRequest, /) -> int | None:
+        """Ask something of an execution, here or in the process that holds it."""
+        service = self._engine.service
+        try:
+            return await self.apply(request.apply)
+        except ExecutionInUseError:
+            if not isinstance(service, SqliteService):
+                raise
+        with _failures_of_the_server():
+            try:
+                return await service.deliver(request)
+            finally:
+                # Its holder may be gone: then the execution is this server's now.
+                await self._engine.apply(lambda _model, _now_ms: None)
 
     async def wait_closed(self, execution_arn: str) -> None:
         """Return when an execution is closed."""
-        try:
+        with _failures_of_the_server():
             await self._engine.outcome(execution_arn)
-        except EngineError as error:
-            raise service_failure(str(error)) from error
 
     async def call_function(self, call: FunctionCall) -> FunctionAnswer:
         """Call a plain function."""
@@ -59,3 +73,14 @@ class EngineAccess:
             call.client_context,
         )
         return FunctionAnswer(*await call_function(self._engine, remote))
+
+
+@contextmanager
+def _failures_of_the_server() -> Generator[None]:
+    """Make of what is nobody's request's fault what the API calls it."""
+    try:
+        yield
+    except ExecutionInUseError:
+        raise
+    except (EngineError, StoreError) as error:
+        raise service_failure(str(error)) from error

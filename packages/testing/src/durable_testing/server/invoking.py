@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from durable_core.lowlevel import ExecutionStatus, utf8_size
 from durable_testing.model import ErrorCode, ServiceError, StartMode, StartRequest
-from durable_testing.model.errors import invalid_parameter, not_found
+from durable_testing.model.errors import conflict, invalid_parameter, not_found
 from durable_testing.model.starting import UNQUALIFIED
 from durable_testing.model.targets import parse_target
 from durable_testing.server.answers import function_error
@@ -18,6 +18,7 @@ from durable_testing.server.calls import Answer, Call
 from durable_testing.server.schemas import FunctionPath, InvokeParameters
 from durable_testing.server.violations import read_parameters
 from durable_testing.server.wire import header_text, invalid_content, service_failure
+from durable_testing.store.errors import ExecutionInUseError
 
 if TYPE_CHECKING:
     from durable_core.lowlevel import ErrorObject
@@ -135,7 +136,10 @@ async def _start(call: Call, request: _Invoke) -> Answer:
         request.trace_header,
     )
     backend = call.backend
-    started = await backend.apply(lambda model, now: model.start_execution(start, now))
+    try:
+        started = await backend.apply(lambda model, now: model.start_execution(start, now))
+    except ExecutionInUseError as error:
+        raise conflict(str(error)) from error
     arn = started.execution_arn
     if not request.is_event:
         await backend.wait_closed(arn)

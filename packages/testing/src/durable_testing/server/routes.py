@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from durable_testing.model import ServiceError
+from durable_testing.model import ErrorCode, ServiceError
 from durable_testing.server.calls import Answer, Call, Operation
 from durable_testing.server.executions import (
     checkpoint,
@@ -35,6 +35,7 @@ from durable_testing.server.wire import (
     service_failure,
     too_large,
 )
+from durable_testing.store.errors import ExecutionInUseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +96,9 @@ async def answer_request(
         return _response(await route.operation(call))
     except (ServiceError, ApiError) as refusal:
         return error_response(refusal)
+    except ExecutionInUseError as error:
+        # Each operation may be throttled, and a client tries again: the holder may be done then.
+        return error_response(ServiceError(ErrorCode.TOO_MANY_REQUESTS, str(error)))
     except ClientDisconnect:
         return Response(status_code=400)
     except Exception:
