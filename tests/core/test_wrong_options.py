@@ -142,3 +142,27 @@ def test_an_answer_that_the_serdes_cannot_read(execute: Any) -> None:
         },
     )
     failing(ran, "callback 'approve' was answered with 'ann'", "JsonSerDes", "in quotes")
+
+
+def test_a_text_where_the_duration_of_a_wait_should_be(execute: Any) -> None:
+    async def workflow(event: Any, context: DurableContext) -> None:
+        await context.wait("5s")
+
+    failing(execute(workflow), "wait('5s') is a wait called '5s' with no duration", "seconds=5")
+
+
+def test_a_handle_taken_for_its_result(execute: Any) -> None:
+    async def workflow(event: Any, context: DurableContext) -> Any:
+        user = context.step("user", one)
+        return user["title"]  # type: ignore[index]
+
+    ran = execute(workflow)
+    failing(ran, "this is the handle of Step 'user' (", "test_wrong_options.py:", "await it first")
+
+
+def test_a_callback_taken_apart_before_it_is_awaited(execute: Any) -> None:
+    async def workflow(event: Any, context: DurableContext) -> Any:
+        result, _callback_id = context.create_callback("approve")  # type: ignore[misc]
+        return await result
+
+    failing(execute(workflow), "this is the handle of Callback 'approve'", "await it first")

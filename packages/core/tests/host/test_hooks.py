@@ -433,3 +433,41 @@ def test_what_is_a_workflow() -> None:
 def test_what_is_none_is_refused(thing: Any) -> None:
     with pytest.raises(ValidationError, match="a workflow is `async def handler"):
         workflow_of(thing)
+
+
+async def of_one_parameter(event: Any) -> None: ...
+
+
+def test_a_handler_that_takes_no_context_is_refused_with_its_place() -> None:
+    line = of_one_parameter.__code__.co_firstlineno
+    with pytest.raises(ValidationError) as refused:
+        workflow_of(of_one_parameter)
+    assert str(refused.value) == (
+        "a workflow takes the event and a context, `async def of_one_parameter(event, context)`; "
+        f"found of_one_parameter(event) ({__file__}:{line})"
+    )
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [of_one_parameter, lambda event, context, *, option: None, ", ".join],
+    ids=["one parameter", "a keyword", "built in"],
+)
+def test_a_decorated_handler_of_another_shape_fails_its_execution(bench: Any, fn: Any) -> None:
+    output = bench.invoke(Workflow(fn))
+    assert output.status == "FAILED"
+    assert output.error.type == "durable_core.ValidationError"
+    assert output.error.message.startswith("a workflow takes the event and a context")
+
+
+async def takes_anything(*arguments: Any) -> int:
+    return len(arguments)
+
+
+async def takes_more(event: Any, context: Any, more: int = 0) -> int:
+    return 2 + more
+
+
+@pytest.mark.parametrize("fn", [takes_anything, takes_more])
+def test_a_handler_may_take_more_than_it_is_given(bench: Any, fn: Any) -> None:
+    assert bench.result(fn) == 2

@@ -136,7 +136,7 @@ class StepMethods(ContextBase):
             case _:
                 name, duration = split_value("wait", "a duration", args)
         body = self._body
-        total = wait_seconds(duration, days, hours, minutes, seconds)
+        total = wait_seconds(name, duration, days, hours, minutes, seconds)
         return open_here(Wait(body.engine, body, name, total))
 
     @overload

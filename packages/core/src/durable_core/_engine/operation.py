@@ -65,6 +65,12 @@ class ClaimedOperation(DurableFuture[T]):
         label = f"{self.subtype} {self.name!r}" if self.name else f"an unnamed {self.subtype}"
         return f"is the handle of {label} ({self.site}), not its result: await it"
 
+    if not TYPE_CHECKING:  # a type checker says so by itself
+
+        def __getitem__(self, key: object) -> None:
+            """Say what is missing to who takes the handle for its result; iterating comes here."""
+            raise TypeError(f"this {self.explain_refusal()} first")
+
     def start(self) -> None:
         """Begin an operation that has no record."""
         raise NotImplementedError

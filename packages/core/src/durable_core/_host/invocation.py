@@ -18,6 +18,7 @@ from durable_core._engine.engine import Engine, Outcome
 from durable_core._engine.failures import error_object
 from durable_core._host.driver import Driver, Ending
 from durable_core._host.plugins import switched_on
+from durable_core._host.workflow import check_parameters
 from durable_core._protocol.limits import RESULT_THRESHOLD_BYTES
 from durable_core._protocol.records import (
     CheckpointRequest,
@@ -184,6 +185,7 @@ class _Invocation:
         root = self._engine.root
         context = root.context = self._new_context(root)
         try:
+            check_parameters(self._workflow.fn)
             event = self._event()
         except DurableError as error:
             return _failed(error)

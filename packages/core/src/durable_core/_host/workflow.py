@@ -12,6 +12,7 @@ from durable_core._values.instrument import Instrumentation
 if TYPE_CHECKING:
     from durable_core._values.serdes import SerDes
 
+_PARAMETERS = ("event", "context")
 PluginFactory: TypeAlias = Callable[[], Instrumentation]
 """Makes the plugin of one invocation."""
 
@@ -47,8 +48,33 @@ def workflow_of(handler: object) -> Workflow:
     if isinstance(workflow, Workflow):
         return workflow
     if inspect.iscoroutinefunction(handler):
+        check_parameters(handler)
         return Workflow(handler)
     raise ValidationError(
         "a workflow is `async def handler(event, context)`, plain or decorated with "
         f"@durable_execution; found {handler!r}"
     )
+
+
+def check_parameters(fn: Callable[..., Any]) -> None:
+    """Refuse a handler that does not take an event and a context.
+
+    Raises:
+        ValidationError: It does not.
+    """
+    code = getattr(fn, "__code__", None)
+    if code is not None and code.co_argcount == len(_PARAMETERS) and not code.co_kwonlyargcount:
+        return
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):
+        return  # some callables do not tell
+    try:
+        signature.bind(*_PARAMETERS)
+    except TypeError:
+        name = getattr(fn, "__name__", type(fn).__name__)
+        place = "" if code is None else f" ({code.co_filename}:{code.co_firstlineno})"
+        raise ValidationError(
+            f"a workflow takes the event and a context, `async def {name}(event, context)`; found "
+            f"{name}({', '.join(signature.parameters)}){place}"
+        ) from None

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from durable_core._engine.seam import EngineSeam
 
 
-def wait_seconds(
-    duration: Duration | None, days: float, hours: float, minutes: float, seconds: float
-) -> int:
-    """Whole seconds of a wait, from a duration or its parts."""
-    parts = (days, hours, minutes, seconds)
+def wait_seconds(name: str | None, duration: Duration | None, *parts: float) -> int:
+    """Whole seconds of a wait, from a duration or its days, hours, minutes and seconds."""
     if duration is not None:
         if any(parts):
             raise ValidationError("wait() takes a duration or days=, hours=, …; not both")
         return whole_seconds(duration, what="the duration of wait()")
+    if name is not None and not any(parts):
+        raise ValidationError(
+            f"wait({name!r}) is a wait called {name!r} with no duration: write wait(seconds=5), or "
+            "wait('its name', timedelta(seconds=5)); a text is never a duration"
+        )
+    days, hours, minutes, seconds = parts
     total = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     return whole_seconds(total, what="the duration of wait()")
 
