@@ -70,7 +70,14 @@ def test_an_endpoint_url_may_carry_a_port_a_path_and_ipv6():
     assert parse_endpoint("https://x:443") == Endpoint("x", 443, is_tls=True, host_header="x")
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "localhost:9001", "http://", "http://x?y"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://x", "localhost:9001", "http://", "http://x?y", "http://x/?y", "http://x/#y"),
+        *("http://x:", "http://x:port", "http://x:1:2", "http://:80", "http://u@x", "http://x#y"),
+        *("http://[::1", "http://[]", "http://[x]", "http://y[::1]", "http://[::1]y", "http://]"),
+    ],
+)
 def test_what_is_no_url_is_refused(url):
     with pytest.raises(ValidationError, match="endpoint URL"):
         parse_endpoint(url)

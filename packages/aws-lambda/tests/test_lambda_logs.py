@@ -6,13 +6,8 @@ import sys
 
 import pytest
 
-from durable_aws_lambda.logs import (
-    LOGGER_NAME,
-    JsonFormatter,
-    TextFormatter,
-    formatter_for,
-    workflow_logger,
-)
+from durable_aws_lambda.formatters import JsonFormatter, TextFormatter, formatter_for
+from durable_aws_lambda.logs import LOGGER_NAME, workflow_logger
 
 INT_SAYS = "invalid literal for int() with base 10: 'too much'"
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from durable_aws_lambda.classify import Refusal
-from durable_aws_lambda.retries import RefusedError
+from durable_aws_lambda.retries import RefusedError, refused
 from durable_core.lowlevel import (
     CheckpointResponse,
     StatePage,
@@ -43,4 +42,4 @@ def state_page(answer: Any, marker: str) -> StatePage:
 
 def unreadable(message: str) -> RefusedError:
     """Return the error for an answer that cannot be right; asking again may give a better one."""
-    return RefusedError(Refusal(UNREADABLE, message))
+    return refused(UNREADABLE, message)

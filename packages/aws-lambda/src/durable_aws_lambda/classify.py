@@ -1,14 +1,10 @@
 """What an error of the service means (service 1.12): a table, looked up by code and status."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from durable_core.lowlevel import CheckpointError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Verdict(Enum):

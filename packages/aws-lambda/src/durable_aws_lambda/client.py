@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from durable_aws_lambda.answers import checkpoint_response, state_page, unreadable
-from durable_aws_lambda.classify import Refusal, refusal_from_wire
 from durable_aws_lambda.connection import READ_TIMEOUT_SECONDS, ConnectionPool
 from durable_aws_lambda.credentials import CredentialSource, credential_source
 from durable_aws_lambda.endpoints import Endpoint, region_of, resolve_endpoint
@@ -18,6 +17,7 @@ from durable_aws_lambda.retries import (
     RefusedError,
     RetryPolicy,
     Surroundings,
+    refused,
     send_with_retries,
 )
 from durable_aws_lambda.signing import Signer, UnsignedRequest, quote_label
@@ -36,13 +36,22 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _USER_AGENT = b"user-agent:durable-aws-lambda/0.1\r\n"
 
 
-class Warm(NamedTuple):
+class Warm:
     """What the first call sets up and later ones use."""
 
-    endpoint: Endpoint
-    pool: ConnectionPool
-    signer: Signer
-    credentials: CredentialSource
+    __slots__ = ("credentials", "endpoint", "pool", "signer")
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        pool: ConnectionPool,
+        signer: Signer,
+        credentials: CredentialSource,
+    ) -> None:
+        self.endpoint = endpoint
+        self.pool = pool
+        self.signer = signer
+        self.credentials = credentials
 
 
 class LambdaClient:
@@ -150,14 +159,13 @@ class LambdaClient:
         except CheckpointError:
             raise
         except Exception as error:
-            raise RefusedError(Refusal("CredentialsError", f"no credentials: {error}")) from error
+            raise refused("CredentialsError", f"no credentials: {error}") from error
         head = warm.signer.head(request, credentials, self._surroundings.now())
         message = b"".join((head, _USER_AGENT, _trace_header(), b"\r\n", body))
         try:
             response = await warm.pool.request(message, self._read_timeout_seconds)
         except (OSError, BrokenResponseError) as error:
-            code = type(error).__name__
-            raise RefusedError(Refusal(code, str(error) or "the call failed")) from error
+            raise refused(type(error).__name__, str(error) or "the call failed") from error
         return _read(response)
 
 
@@ -191,5 +199,8 @@ def _read(response: HttpResponse) -> Any:
             raise unreadable(f"the answer is not JSON: {error}") from error
         wire = None
     if not is_success:
+        # Late: see `refused`.
+        from durable_aws_lambda.classify import refusal_from_wire  # noqa: PLC0415
+
         raise RefusedError(refusal_from_wire(response.status, response.headers, wire))
     return wire

@@ -1,15 +1,10 @@
 """Where the Lambda API is, as botocore resolves it (a test compares the two for every region)."""
 
-from __future__ import annotations
-
 import os
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from durable_core import ValidationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Endpoint(NamedTuple):
@@ -22,28 +17,24 @@ class Endpoint(NamedTuple):
     base_path: str = ""
 
 
-class Partition(NamedTuple):
-    """How a partition's host names end."""
-
-    region_prefix: str
-    dns_suffix: str
-    dual_stack_suffix: str
-
-
-PARTITIONS: tuple[Partition, ...] = (
-    Partition("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
-    Partition("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
-    Partition("us-gov-", "amazonaws.com", "api.aws"),
-    Partition("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
-    Partition("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
-    Partition("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-    Partition("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
-    Partition("", "amazonaws.com", "api.aws"),
+PARTITIONS: Final = (
+    ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
+    ("us-gov-", "amazonaws.com", "api.aws"),
+    ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
+    ("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+    ("", "amazonaws.com", "api.aws"),
 )
-"""botocore's `partitions.json`, the first match counts. All of them have FIPS and dual-stack."""
+"""How a partition's regions begin, and how its host names end, without dual-stack and with it.
+
+botocore's `partitions.json`, the first match counts. All of them have FIPS and dual-stack.
+"""
 
 _PORTS = {"http": 80, "https": 443}
-_URL = r"(https?)://(\[[0-9a-fA-F:.]+\]|[^/:?#@\[\]]+)(?::(\d+))?(/[^?#]*|)"
+_NOT_IN_A_HOST = frozenset("?#@[")
+_IPV6 = frozenset("0123456789abcdefABCDEF:.")
 
 
 def region_of(environ: Mapping[str, str]) -> str:
@@ -72,19 +63,35 @@ def resolve_endpoint(region: str, environ: Mapping[str, str] | None = None) -> E
 
 def parse_endpoint(url: str) -> Endpoint:
     """Read an endpoint URL."""
-    parts = re.fullmatch(_URL, url, re.IGNORECASE)
-    if parts is None:
+    # By hand: compiling a pattern for it takes longer than the rest of the first call.
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    own_port = _PORTS.get(scheme.lower())
+    place = _split_authority(authority)
+    if own_port is None or place is None or "?" in path or "#" in path:
         raise ValidationError(f"{url!r} is not an http(s) endpoint URL")
-    scheme, host, port_text, path = parts.groups()
-    scheme = scheme.lower()
-    port = int(port_text or _PORTS[scheme])
+    host, port_text = place
+    port = int(port_text or own_port)
     return Endpoint(
         host=host.strip("[]"),
         port=port,
-        is_tls=scheme == "https",
-        host_header=host if port == _PORTS[scheme] else f"{host}:{port}",
-        base_path=path.rstrip("/"),
+        is_tls=scheme.lower() == "https",
+        host_header=host if port == own_port else f"{host}:{port}",
+        base_path=(slash + path).rstrip("/"),
     )
+
+
+def _split_authority(authority: str) -> tuple[str, str] | None:
+    """The host, in brackets if it is an IPv6 address, and the text of the port, if there is one."""
+    head, bracket, tail = authority.rpartition("]")
+    name, colon, port = tail.partition(":")
+    if bracket:
+        is_host = head[:1] == "[" and _IPV6.issuperset(head[1:]) and len(head) > 1 and not name
+    else:
+        is_host = bool(name) and _NOT_IN_A_HOST.isdisjoint(name)
+    if not is_host or (colon and not (port.isascii() and port.isdigit())):
+        return None
+    return head + bracket + name, port
 
 
 def _configured_url(environ: Mapping[str, str]) -> str | None:
@@ -94,10 +101,9 @@ def _configured_url(environ: Mapping[str, str]) -> str | None:
 
 
 def _host(region: str, *, is_fips: bool, is_dual: bool) -> str:
-    partition = next(p for p in PARTITIONS if region.startswith(p.region_prefix))
+    _, dns, dual_stack = next(row for row in PARTITIONS if region.startswith(row[0]))
     service = "lambda-fips" if is_fips else "lambda"
-    suffix = partition.dual_stack_suffix if is_dual else partition.dns_suffix
-    return f"{service}.{region}.{suffix}"
+    return f"{service}.{region}.{dual_stack if is_dual else dns}"
 
 
 def _is_true(environ: Mapping[str, str], name: str) -> bool:

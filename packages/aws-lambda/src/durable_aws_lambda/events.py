@@ -1,16 +1,12 @@
 """What Lambda hands a handler: the durable invocation event, and its context object."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_core import ValidationError
-from durable_core.lowlevel import invocation_from_wire
+from durable_core.lowlevel import InvocationInput, invocation_from_wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from durable_core.lowlevel import InvocationInput
 
 REQUIRED_KEYS = ("DurableExecutionArn", "CheckpointToken", "InitialExecutionState")
 

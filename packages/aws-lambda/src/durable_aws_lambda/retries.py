@@ -1,16 +1,13 @@
 """When a refused call is sent again: botocore's standard mode, bounded by the invocation's end."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
-from durable_aws_lambda.classify import Refusal, Verdict, error_of, verdict_on
-
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from durable_aws_lambda.classify import Refusal
 
 T = TypeVar("T")
 
@@ -18,9 +15,17 @@ T = TypeVar("T")
 class RefusedError(Exception):
     """One attempt at a call did not succeed."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: "Refusal") -> None:
         super().__init__(f"{refusal.code}: {refusal.message}")
         self.refusal = refusal
+
+
+def refused(code: str, message: str) -> RefusedError:
+    """Return the error for an attempt that got no answer, or none that can be read."""
+    # Late, here and below: a cold start does not wait for what is seldom refused.
+    from durable_aws_lambda.classify import Refusal  # noqa: PLC0415
+
+    return RefusedError(Refusal(code, message))
 
 
 class Surroundings(Protocol):
@@ -68,6 +73,8 @@ async def send_with_retries(
         try:
             return await attempt_once()
         except RefusedError as error:
+            from durable_aws_lambda.classify import Verdict, error_of, verdict_on  # noqa: PLC0415
+
             refusal = error.refusal
             verdict = verdict_on(refusal)
             failure = error_of(refusal, verdict)
