@@ -230,8 +230,37 @@ def test_going_on_tells_what_is_waited_for_and_how_to_answer(durable):
     assert approve.endswith(" --db other.db")
     assert "waiting for callback 'bare'; answer with: durable callback succeed " in told["bare"]
     assert told["cool-off"].endswith("waiting for timer 'cool-off', 4 h 59 m left")
-    assert told["ship"].endswith("waiting for invoke 'ship'; shipping goes on by itself")
+    ship, _, its_operations = told["ship"].partition("; its operations: ")
+    assert ship.endswith("waiting for invoke 'ship'; shipping goes on by itself")
+    assert durable(*its_operations.split()[1:]).stdout.splitlines()[0].startswith("▸ ")
+
+    shown = durable("show", "x", "--db", "other.db").stdout
+    (approve,) = [line for line in shown.splitlines() if "approve create callback id" in line]
+    assert "  23 h 59 m left  answer with: durable callback succeed " in approve
+    assert approve.endswith(" --db other.db")
+    (ship,) = [line for line in shown.splitlines() if "ship " in line]
+    assert ship.endswith(f"  its operations: {its_operations}")
     assert "waiting for step 'charge', attempt 2 in 59 m" in told["charge"]
+
+
+def test_long_names_keep_their_columns(durable):
+    module = durable.module(
+        """
+async def handler(event, context):
+    await context.step("short", lambda: 1)
+    await context.step("a-name-of-more-than-twenty-characters", lambda: 1)
+    await context.step("short-again", lambda: 1)
+    await context.step("x" * 61, lambda: 1)
+"""
+    )
+    ran = durable("run", f"{module}:handler", "--name", "x")
+    lines = [line for line in ran.stderr.splitlines() if " step " in line]
+    columns = [line.index(" step ") - line.index("] ") for line in lines]
+    assert columns == [22] * 2 + [39] * 4 + [63] * 2
+    history = durable("history", "x").stdout.splitlines()
+    lines = [line for line in history if " step " in line]
+    columns = [line.index(" step ") - line.index("] ") for line in lines]
+    assert columns == [39] * 6 + [63] * 2
 
 
 def test_an_ended_execution_does_not_count_down(durable):

@@ -5,6 +5,8 @@ from importlib.metadata import version
 
 import pytest
 
+from durable_testing.cli.main import SUBCOMMANDS
+
 ECHO = """
 async def handler(event, context):
     print("the handler talks")
@@ -261,6 +263,15 @@ def test_help_names_the_commands(durable):
     result = durable("--help")
     for name in ("run", "list", "show", "history", "callback", "stop"):
         assert f"  {name}" in result.stdout
+
+
+@pytest.mark.parametrize("command", [command.name for command in SUBCOMMANDS])
+def test_the_help_of_a_command_is_plain_text_without_types_of_flags(durable, command):
+    told = durable(command, "--help")
+    assert told.exit_code == 0
+    assert told.stdout.startswith(f"Usage: durable {command} ")
+    assert "<bool>" not in told.stdout
+    assert "╭" not in told.stdout
 
 
 def test_the_version_is_told(durable):

@@ -11,7 +11,12 @@ from durable_testing.cli.inputs import read_text
 from durable_testing.cli.options import DEFAULT_DB, DbOption
 from durable_testing.store.outside import OutsideRequest, RequestKind
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The callback's id.")]
 

@@ -7,16 +7,21 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from durable_core.lowlevel import OperationType, error_from_wire
+from durable_testing.cli.around import Around, called_by
 from durable_testing.cli.durations import in_words
-from durable_testing.cli.rows import error_line, kind_of
+from durable_testing.cli.rows import answer_with, error_line, kind_of, look_at
 from durable_testing.model import EventType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from durable_core.lowlevel import Operation
     from durable_testing.model import HistoryEvent, ServiceModel
 
+MIN_PATH: Final = 20
+MAX_PATH: Final = 60
+"""Longer ones push the rest of their line out of its columns."""
 _WORDS: Final = {
     "Started": "started",
     "Succeeded": "succeeded",
@@ -33,13 +38,16 @@ _WORDS: Final = {
 class LineView:
     """Prints the events of one execution as they come; those it had before are not repeated."""
 
-    __slots__ = ("_arn", "_model", "_seen", "_zero_ms")
+    __slots__ = ("_arn", "_columns", "_model", "_seen", "_zero_ms")
 
-    def __init__(self, model: ServiceModel, execution_arn: str, now_ms: int, seen: int) -> None:
+    def __init__(
+        self, model: ServiceModel, execution_arn: str, now_ms: int, seen: int, database: Path
+    ) -> None:
         self._model = model
         self._arn = execution_arn
         self._zero_ms = now_ms
         self._seen = seen
+        self._columns = Columns(database)
 
     def changed(self) -> None:
         """Print what is new."""
@@ -49,7 +57,7 @@ class LineView:
         new, self._seen = events[self._seen :], len(events)
         records = {record.id: record for record in self._model.operations(self._arn)}
         for event, after in zip_longest(new, new[1:]):
-            line = line_of(event, records)
+            line = self._columns.line_of(event, records)
             # What fails the execution is told by the event of that.
             is_told = after is not None and after.type is EventType.EXECUTION_FAILED
             if line is not None and not is_told:
@@ -57,19 +65,39 @@ class LineView:
                 print(f"[{seconds:8.3f}] {line}", file=sys.stderr, flush=True)  # noqa: T201  a command line talks
 
 
-def line_of(event: HistoryEvent, records: Mapping[str, Operation]) -> str | None:
-    """Return an event in words; None for one that only says that an invocation went well."""
-    what = _outcome_words(event)
-    operation = records.get(event.operation_id or "")
-    if event.type is EventType.INVOCATION_COMPLETED:
-        error = _error_of(event)
-        return None if error is None else f"invocation failed  {error}"
-    if operation is None or operation.type is OperationType.EXECUTION:
-        subject = f"execution {event.name or ''}".rstrip()
-    else:
-        subject = f"{path_of(operation, records):<20} {kind_of(operation):<9}"
-    details = "  ".join(_details(event, operation))
-    return f"{subject} {what}  {details}".rstrip()
+class Columns:
+    """Puts events in words, in columns; that of the paths grows with them."""
+
+    __slots__ = ("_around", "_width")
+
+    def __init__(self, database: Path) -> None:
+        self._around = Around(database)
+        self._width = MIN_PATH
+
+    def make_room(self, records: Mapping[str, Operation]) -> None:
+        """Make the column of the paths as wide as it will have to be."""
+        for operation in records.values():
+            self._fit(path_of(operation, records))
+
+    def line_of(self, event: HistoryEvent, records: Mapping[str, Operation]) -> str | None:
+        """Return an event in words; None for one that only says that an invocation went well."""
+        what = _outcome_words(event)
+        operation = records.get(event.operation_id or "")
+        if event.type is EventType.INVOCATION_COMPLETED:
+            error = _error_of(event)
+            return None if error is None else f"invocation failed  {error}"
+        if operation is None or operation.type is OperationType.EXECUTION:
+            subject = f"execution {event.name or ''}".rstrip()
+        else:
+            path = self._fit(path_of(operation, records))
+            subject = f"{path:<{self._width}} {kind_of(operation):<9}"
+        details = "  ".join(_details(event, operation, self._around))
+        return f"{subject} {what}  {details}".rstrip()
+
+    def _fit(self, path: str) -> str:
+        if self._width < len(path) <= MAX_PATH:
+            self._width = len(path)
+        return path
 
 
 def path_of(operation: Operation, records: Mapping[str, Operation]) -> str:
@@ -86,13 +114,14 @@ def _outcome_words(event: HistoryEvent) -> str:
     return next(words for ending, words in _WORDS.items() if event.type.endswith(ending))
 
 
-def _details(event: HistoryEvent, operation: Operation | None) -> list[str]:
+def _details(event: HistoryEvent, operation: Operation | None, around: Around) -> list[str]:
     details: list[str] = []
     if event.type is EventType.WAIT_STARTED and operation is not None:
         span_ms = (operation.scheduled_end_ms or event.at_ms) - event.at_ms
         details.append(f"{in_words(span_ms)} to go")
     if event.type is EventType.CALLBACK_STARTED and operation is not None:
-        details.append(f"answer with: durable callback succeed {operation.callback_id}")
+        details.append(answer_with(operation, around))
+    details += [look_at(name, around) for name in called_by((event,)).values()]
     error = _error_of(event)
     if error is not None:
         details.append(error)

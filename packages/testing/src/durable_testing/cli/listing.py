@@ -12,7 +12,7 @@ from durable_testing.cli.finding import reading, summaries
 from durable_testing.cli.options import DEFAULT_DB, DbOption, JsonOption
 from durable_testing.model import ExecutionSummary
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 _HEAD = ("NAME", "STATUS", "STARTED", "TOOK", "FUNCTION")
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.live import Live
 
+from durable_testing.cli.around import around
 from durable_testing.cli.tree import TreeView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Self
 
     from durable_testing.model import ServiceModel
@@ -22,11 +24,18 @@ FRAME_SECONDS: Final = 0.1
 class LiveView:
     """Draws one execution ten times a second, so that waits count down; use as `with`."""
 
-    __slots__ = ("_arn", "_live", "_model", "_now_ms", "_task", "_view")
+    __slots__ = ("_arn", "_database", "_live", "_model", "_now_ms", "_task", "_view")
 
-    def __init__(self, model: ServiceModel, execution_arn: str, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        model: ServiceModel,
+        execution_arn: str,
+        now_ms: Callable[[], int],
+        database: Path,
+    ) -> None:
         self._model = model
         self._arn = execution_arn
+        self._database = database
         self._now_ms = now_ms
         self._view = TreeView(is_whole=False)
         self._live = Live(
@@ -56,4 +65,6 @@ class LiveView:
     def _draw(self) -> None:
         description = self._model.get_execution(self._arn)
         operations = self._model.operations(self._arn)
-        self._live.update(self._view.draw(description, operations, self._now_ms()), refresh=True)
+        surroundings = around(self._model, self._arn, operations, self._database)
+        tree = self._view.draw(description, operations, self._now_ms(), surroundings)
+        self._live.update(tree, refresh=True)

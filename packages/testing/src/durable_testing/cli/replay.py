@@ -11,7 +11,7 @@ from durable_testing.cli.targets import load
 from durable_testing.replays import HistoryError, ReplayReport
 from durable_testing.replays import replay as replay_history
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from durable_core.lowlevel import Operation, OperationStatus, OperationType, utf8_size
+from durable_testing.cli.around import Around
 from durable_testing.cli.durations import countdown, in_words
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ SYMBOLS: Final = {
     OperationStatus.TIMED_OUT: "✗",
     OperationStatus.STOPPED: "■",
 }
+_NOWHERE: Final = Around()
 _KINDS: Final = {
     "RunInChildContext": "context",
     "MapIteration": "item",
@@ -44,13 +46,18 @@ class Row(NamedTuple):
 
 
 def row_of(
-    operation: Operation, now_ms: int, *, with_sizes: bool = False, is_over: bool = False
+    operation: Operation,
+    now_ms: int,
+    around: Around = _NOWHERE,
+    *,
+    with_sizes: bool = False,
+    is_over: bool = False,
 ) -> Row:
     """Say what there is to say of an operation now; `is_over`: its execution has ended."""
     is_open = not operation.is_terminal
     is_idle_wait = operation.type is OperationType.WAIT and is_open
     is_left = is_over and is_open
-    progress = ["left unfinished"] if is_left else _progress(operation, now_ms)
+    progress = ["left unfinished"] if is_left else _progress(operation, now_ms, around)
     notes = [*progress, *_error(operation)]
     if with_sizes and operation.result is not None:
         notes.append(f"{utf8_size(operation.result):,} bytes")
@@ -73,6 +80,16 @@ def kind_of(operation: Operation) -> str:
     return _KINDS.get(subtype, subtype.lower())
 
 
+def answer_with(callback: Operation, around: Around) -> str:
+    """Say how a callback is answered."""
+    return f"answer with: {around.command('callback', 'succeed', callback.callback_id or '')}"
+
+
+def look_at(name: str, around: Around) -> str:
+    """Say where the operations of an execution are seen that a chained invoke started."""
+    return f"its operations: {around.command('show', name)}"
+
+
 def error_line(error: ErrorObject) -> str:
     """Return an error as `Type: message`, the first line of it."""
     kind = (error.type or "").rpartition(".")[2]
@@ -89,7 +106,7 @@ def children_of(operations: Iterable[Operation]) -> dict[str | None, list[Operat
     return children
 
 
-def _progress(operation: Operation, now_ms: int) -> list[str]:
+def _progress(operation: Operation, now_ms: int, around: Around) -> list[str]:
     match operation.type, operation.status:
         case OperationType.STEP, _:
             return _attempts(operation, now_ms)
@@ -97,7 +114,11 @@ def _progress(operation: Operation, now_ms: int) -> list[str]:
             due_ms = operation.scheduled_end_ms or now_ms
             return [f"{countdown(due_ms - now_ms)} left"]
         case OperationType.CALLBACK, OperationStatus.STARTED:
-            return [f"answer with: durable callback succeed {operation.callback_id}"]
+            due_ms = around.due_ms.get(operation.id)
+            left = [] if due_ms is None else [f"{countdown(due_ms - now_ms)} left"]
+            return [*left, answer_with(operation, around)]
+        case OperationType.CHAINED_INVOKE, _ if operation.id in around.called:
+            return [look_at(around.called[operation.id], around)]
         case _:
             return []
 

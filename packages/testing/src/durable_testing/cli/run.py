@@ -29,7 +29,7 @@ from durable_testing.store.errors import StoreError
 
 _ROOM_FOR_NAME: Final = 40
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()

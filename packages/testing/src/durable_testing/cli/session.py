@@ -103,7 +103,7 @@ async def run_to_end(request: RunRequest) -> ExecutionDescription:
             say(f"going on with {request.name}")
             for line in waiting_lines(engine.model, arn, clock.now_ms(), request.database):
                 say(line)
-        with _view(engine.model, arn, clock.now_ms, seen) as view:
+        with _view(engine.model, arn, clock.now_ms, seen, request.database) as view:
             relay.view = view
             view.changed()
             outcome = await engine.outcome(arn)
@@ -186,14 +186,16 @@ def _short(text: str | None, limit: int = 200) -> str:
 
 
 @contextmanager
-def _view(model: ServiceModel, arn: str, now_ms: Callable[[], int], seen: int) -> Generator[View]:
+def _view(
+    model: ServiceModel, arn: str, now_ms: Callable[[], int], seen: int, database: Path
+) -> Generator[View]:
     view: AbstractContextManager[Any]
     if sys.stderr.isatty():
         # rich takes a fifth of a second to import; plain lines do without it.
         from durable_testing.cli.live import LiveView  # noqa: PLC0415
 
-        view = LiveView(model, arn, now_ms)
+        view = LiveView(model, arn, now_ms, database)
     else:
-        view = nullcontext(LineView(model, arn, now_ms(), seen))
+        view = nullcontext(LineView(model, arn, now_ms(), seen, database))
     with view as entered:
         yield entered

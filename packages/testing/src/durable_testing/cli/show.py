@@ -13,6 +13,7 @@ from durable_core.lowlevel import (
     to_datetime,
     utf8_size,
 )
+from durable_testing.cli.around import Around, around
 from durable_testing.cli.finding import find, reading
 from durable_testing.cli.options import DEFAULT_DB, DbOption, JsonOption, NameArgument
 from durable_testing.model import ExecutionDescription
@@ -20,7 +21,7 @@ from durable_testing.model import ExecutionDescription
 PIPE_WIDTH = 1000
 """Into a pipe or a file, lines are not folded."""
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()
@@ -30,13 +31,16 @@ def show(name: NameArgument, *, db: DbOption = DEFAULT_DB, as_json: JsonOption =
         arn = find(model, name)
         description = model.get_execution(arn)
         operations = model.operations(arn)
+        surroundings = around(model, arn, operations, db)
     if as_json:
         typer.echo(json.dumps(_wire(description, operations), indent=2))
         return
-    _print(description, operations)
+    _print(description, operations, surroundings)
 
 
-def _print(description: ExecutionDescription, operations: tuple[Operation, ...]) -> None:
+def _print(
+    description: ExecutionDescription, operations: tuple[Operation, ...], surroundings: Around
+) -> None:
     from rich.console import Console  # noqa: PLC0415  slow to import, and JSON needs none of it
 
     from durable_testing.cli.tree import TreeView  # noqa: PLC0415
@@ -45,7 +49,7 @@ def _print(description: ExecutionDescription, operations: tuple[Operation, ...])
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     now_ms = SystemClock().now_ms()
-    console.print(TreeView(is_whole=True).draw(description, operations, now_ms))
+    console.print(TreeView(is_whole=True).draw(description, operations, now_ms, surroundings))
     facts = {
         "arn": description.execution_arn,
         "started": f"{to_datetime(description.started_at_ms).astimezone():%Y-%m-%d %H:%M:%S %z}",

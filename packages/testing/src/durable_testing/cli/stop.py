@@ -10,7 +10,7 @@ from durable_testing.cli.finding import find, reading
 from durable_testing.cli.options import DEFAULT_DB, DbOption, NameArgument
 from durable_testing.store.outside import OutsideRequest, RequestKind
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from durable_testing.tracing.history import HistoryTrace, trace_of
 from durable_testing.tracing.otlp import otlp_document
 from durable_testing.tracing.waterfall import page, waterfall
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from durable_core.lowlevel import ExecutionStatus, Operation, OperationStatus
+from durable_testing.cli.around import Around
 from durable_testing.cli.durations import in_words
 from durable_testing.cli.rows import SYMBOLS, children_of, error_line, row_of
 from durable_testing.styles import STATUS_STYLES
@@ -31,18 +32,24 @@ _FAILED: Final = ("✗", "red")
 class TreeView:
     """Draws an execution; `is_whole` shows every operation, however many, with its size."""
 
-    __slots__ = ("_is_over", "_is_whole")
+    __slots__ = ("_around", "_is_over", "_is_whole")
 
     def __init__(self, *, is_whole: bool) -> None:
         self._is_whole = is_whole
         self._is_over = False
+        self._around = Around()
 
     def draw(
-        self, description: ExecutionDescription, operations: Sequence[Operation], now_ms: int
+        self,
+        description: ExecutionDescription,
+        operations: Sequence[Operation],
+        now_ms: int,
+        around: Around | None = None,
     ) -> Tree:
         """Return the execution as it stands at `now_ms`."""
         tree = Tree(_head(description, now_ms), guide_style="dim")
         children = children_of(operations)
+        self._around = around or Around()
         self._is_over = description.ended_at_ms is not None
         self._grow(tree, None, children, description.ended_at_ms or now_ms)
         return tree
@@ -64,7 +71,13 @@ class TreeView:
             tree.add(Text(_rest_of(found, shown), style="dim"))
 
     def _line(self, operation: Operation, now_ms: int, width: int) -> Text:
-        row = row_of(operation, now_ms, with_sizes=self._is_whole, is_over=self._is_over)
+        row = row_of(
+            operation,
+            now_ms,
+            self._around,
+            with_sizes=self._is_whole,
+            is_over=self._is_over,
+        )
         notes = "  ".join((row.elapsed, *row.notes))
         return Text.assemble(
             (f"{row.symbol} ", STATUS_STYLES[row.status]),

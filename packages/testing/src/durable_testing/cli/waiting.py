@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from durable_core.lowlevel import OperationStatus, OperationType
+from durable_testing.cli.around import around
 from durable_testing.cli.durations import countdown
 from durable_testing.cli.lines import path_of
-from durable_testing.cli.options import DEFAULT_DB
-from durable_testing.cli.rows import kind_of
+from durable_testing.cli.rows import answer_with, kind_of, look_at
 from durable_testing.model import EventType
 
 if TYPE_CHECKING:
@@ -28,20 +27,22 @@ def waiting_lines(
     """Yield a line for each open callback, timer, invoke and retry, in start order."""
     records = {record.id: record for record in model.operations(execution_arn)}
     functions = _functions_of(model, execution_arn)
+    surroundings = around(model, execution_arn, records.values(), database)
     for record in records.values():
-        due_ms = model.due_ms(execution_arn, record.id)
+        due_ms = surroundings.due_ms.get(record.id)
         left = "" if due_ms is None else countdown(due_ms - now_ms)
         name = repr(_place_of(record, records))
         match record.type, record.status:
             case OperationType.CALLBACK, OperationStatus.STARTED:
                 remains = f", {left} left" if left else ""
-                answer = _answer(record.callback_id or "", database)
-                yield f"waiting for callback {name}{remains}; answer with: {answer}"
+                yield f"waiting for callback {name}{remains}; {answer_with(record, surroundings)}"
             case OperationType.WAIT, OperationStatus.STARTED:
                 yield f"waiting for timer {name}, {left} left"
             case OperationType.CHAINED_INVOKE, OperationStatus.STARTED:
                 function = functions.get(record.id, "the function")
-                yield f"waiting for invoke {name}; {function} goes on by itself"
+                child = surroundings.called.get(record.id)
+                place = "" if child is None else f"; {look_at(child, surroundings)}"
+                yield f"waiting for invoke {name}; {function} goes on by itself{place}"
             case OperationType.STEP, OperationStatus.PENDING:
                 attempt = record.attempt + 1
                 yield f"waiting for {kind_of(record)} {name}, attempt {attempt} in {left}"
@@ -62,10 +63,3 @@ def _place_of(operation: Operation, records: Mapping[str, Operation]) -> str:
     parent = records.get(operation.parent_id or "")
     is_inner = parent is not None and parent.subtype == _WAIT_FOR_CALLBACK
     return path_of(parent if is_inner and parent else operation, records)
-
-
-def _answer(callback_id: str, database: Path) -> str:
-    words = ["durable", "callback", "succeed", callback_id]
-    if database != DEFAULT_DB:
-        words += ["--db", str(database)]
-    return shlex.join(words)

@@ -317,7 +317,10 @@ class ServiceModel:
             and execution.is_open
         )
 
-    def due_ms(self, execution_arn: str, operation_id: str) -> int | None:
-        """When something happens to an operation by itself: its end, its next attempt."""
+    def due_times(self, execution_arn: str) -> dict[str, int]:
+        """When something happens to operations by itself: their end, their next attempt."""
         execution = self.state.look(execution_arn)
-        return execution.due_of(operation_id) if execution.is_open else None
+        if not execution.is_open:
+            return {}
+        due = ((key, execution.due_of(key)) for key in execution.records)
+        return {key: due_ms for key, due_ms in due if due_ms is not None}
