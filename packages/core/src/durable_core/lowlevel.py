@@ -54,15 +54,6 @@ from durable_core._protocol.wire import (
     update_to_wire,
 )
 from durable_core._values.errors import CheckpointError, IllegalTransitionError, error_type_name
-from durable_core._values.instrument import (
-    AttemptOutcome,
-    CheckpointDetails,
-    Instrumentation,
-    InvocationDetails,
-    InvocationOutcome,
-    OperationDetails,
-    SuspendedOperation,
-)
 from durable_core._values.late import late_names
 from durable_core._values.serdes import (
     decode_with,
@@ -86,6 +77,15 @@ if TYPE_CHECKING:
         Event,
         Trigger,
         next_status,
+    )
+    from durable_core._values.instrument import (
+        AttemptOutcome,
+        CheckpointDetails,
+        Instrumentation,
+        InvocationDetails,
+        InvocationOutcome,
+        OperationDetails,
+        SuspendedOperation,
     )
 
 __all__ = (
@@ -171,15 +171,22 @@ if not TYPE_CHECKING:
     __getattr__ = late_names(
         __name__,
         {
+            "AttemptOutcome": "durable_core._values.instrument",
+            "CheckpointDetails": "durable_core._values.instrument",
             "EXECUTION_NAME_PATTERN": "durable_core._protocol.patterns",
+            "Event": "durable_core._protocol.transitions",
             "FUNCTION_NAME_PATTERN": "durable_core._protocol.patterns",
+            "Instrumentation": "durable_core._values.instrument",
+            "InvocationDetails": "durable_core._values.instrument",
+            "InvocationOutcome": "durable_core._values.instrument",
             "LEGAL_ACTIONS": "durable_core._protocol.transitions",
             "OPERATION_ID_PATTERN": "durable_core._protocol.patterns",
             "OPERATION_NAME_PATTERN": "durable_core._protocol.patterns",
+            "OperationDetails": "durable_core._values.instrument",
             "SUBTYPE_PATTERN": "durable_core._protocol.patterns",
+            "SuspendedOperation": "durable_core._values.instrument",
             "TENANT_ID_PATTERN": "durable_core._protocol.patterns",
             "TRANSITIONS": "durable_core._protocol.transitions",
-            "Event": "durable_core._protocol.transitions",
             "Trigger": "durable_core._protocol.transitions",
             "next_status": "durable_core._protocol.transitions",
         },

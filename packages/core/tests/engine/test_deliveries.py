@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from durable_core._engine.deliveries import Deliveries
-from durable_core._engine.due import DueTimes, suspended_on
+from durable_core._engine.due import DueTimes, owed
 
 
 class Completion:
@@ -163,5 +163,5 @@ def test_an_invocation_is_suspended_on_what_is_pending_and_wanted() -> None:
     dropped, delivered = due(0, 4), due(1, 4)
     dropped.is_dropped = True
     delivered.is_pending = False
-    waiting = suspended_on([dropped, delivered, due(2, False), due(3, None), due(4, 77)])
-    assert [(entry.name, entry.resumes_at_ms) for entry in waiting] == [("n3", None), ("n4", 77)]
+    waiting = owed([dropped, delivered, due(2, False), due(3, None), due(4, 77)])
+    assert [(operation.name, until) for operation, until in waiting] == [("n3", None), ("n4", 77)]

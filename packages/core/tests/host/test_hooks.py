@@ -16,7 +16,7 @@ from durable_core import (
     ValidationError,
 )
 from durable_core._host import plugins as switching
-from durable_core._values.instrument import Hooks
+from durable_core._values.hooks import Hooks
 from durable_core.lowlevel import Instrumentation, Workflow, workflow_of
 
 if TYPE_CHECKING:

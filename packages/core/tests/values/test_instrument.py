@@ -2,18 +2,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from durable_core._values.instrument import (
-    AttemptOutcome,
-    CheckpointDetails,
-    Hooks,
-    Instrumentation,
-    OperationDetails,
-)
+from durable_core._values.hooks import Hooks
+from durable_core._values.instrument import CheckpointDetails, Instrumentation, OperationDetails
 
 STEP = OperationDetails(
     "1", "STEP", "Step", "charge", None, "STARTED", is_replayed=False, attempt=1
 )
-DONE = AttemptOutcome("SUCCEEDED")
 
 
 class Recorder(Instrumentation):
@@ -114,7 +108,7 @@ def test_managers_are_entered_told_the_outcome_and_left_in_reverse():
     hooks, failures = hooks_of(Recorder("a", seen), Recorder("b", seen))
     with hooks.around(hooks.attempt, STEP) as around:
         seen.append("body")
-        around.report(DONE)
+        around.report("SUCCEEDED")
     assert seen == [
         *(("a", "enter"), ("b", "enter"), "body"),
         *(("a", "SUCCEEDED"), ("b", "SUCCEEDED"), ("b", "exit"), ("a", "exit")),
@@ -126,7 +120,7 @@ def test_a_manager_that_cannot_be_entered_is_reported_once_and_not_left():
     seen = []
     hooks, failures = hooks_of(Broken(), Recorder("b", seen))
     with hooks.around(hooks.attempt, STEP) as around:
-        around.report(DONE)
+        around.report("SUCCEEDED")
     assert seen == [("b", "enter"), ("b", "SUCCEEDED"), ("b", "exit")]
     assert [error for _, error in failures] == ["enter"]
 
@@ -134,7 +128,7 @@ def test_a_manager_that_cannot_be_entered_is_reported_once_and_not_left():
 def test_a_manager_that_fails_later_does_not_reach_the_body():
     hooks, failures = hooks_of(BrokenLater())
     with hooks.around(hooks.attempt, STEP) as around:
-        around.report(DONE)
+        around.report("SUCCEEDED")
     assert [error for _, error in failures] == ["report", "exit"]
 
 

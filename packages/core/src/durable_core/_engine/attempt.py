@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
-    from durable_core._values.instrument import Around
+    from durable_core._values.hooks import Around
 
 
 class AttemptOwner(Protocol):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from durable_core._engine.attempt import Attempt
 from durable_core._engine.failures import error_object
-from durable_core._engine.observers import details
 from durable_core._engine.operation import ClaimedOperation
 from durable_core._engine.scope import CURRENT_SCOPE, OutsideScope
 from durable_core._protocol.records import (
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from durable_core._engine.scope import ContextBody
     from durable_core._engine.seam import EngineSeam
-    from durable_core._values.instrument import Around
+    from durable_core._values.hooks import Around
 
 T = TypeVar("T")
 
@@ -179,10 +178,11 @@ class Attempted(ClaimedOperation[T]):
         self.engine.request(attempt)
 
     def _around(self) -> Around:
-        hooks = self.engine.observers.hooks
+        observers = self.engine.observers
+        hooks = observers.hooks
         attempt = self.running
         number = attempt.number if attempt is not None else None
-        seen = details(self, self.record, is_replayed=False, attempt=number)
+        seen = observers.details(self, self.record, is_replayed=False, attempt=number)
         return hooks.around(hooks.attempt, seen)
 
     # Ends of attempts

@@ -5,8 +5,6 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from durable_core._values.instrument import SuspendedOperation
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -38,17 +36,15 @@ class DueTimes:
         return None
 
 
-def suspended_on(
+def owed(
     operations: Iterable[ClaimedOperation[Any]],
-) -> tuple[SuspendedOperation, ...]:
-    """What the world owes the operations; empty if nothing."""
-    waiting: list[SuspendedOperation] = []
+) -> list[tuple[ClaimedOperation[Any], int | None]]:
+    """What the world owes the operations, and when, where that is known; empty if nothing."""
+    waiting: list[tuple[ClaimedOperation[Any], int | None]] = []
     for operation in operations:
         if operation.is_dropped or not operation.is_pending:
             continue
         until = operation.pending_until_ms()
         if until is not False:
-            waiting.append(
-                SuspendedOperation(operation.operation_id, operation.type, operation.name, until)
-            )
-    return tuple(waiting)
+            waiting.append((operation, until))
+    return waiting

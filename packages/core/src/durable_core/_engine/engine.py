@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from durable_core._engine.checkpoint import CheckpointQueue, check_reported
 from durable_core._engine.deliveries import Deliveries
 from durable_core._engine.diagnosis import deadlock, endless, stuck_context
-from durable_core._engine.due import DueTimes, suspended_on
+from durable_core._engine.due import DueTimes, owed
 from durable_core._engine.failures import shown
 from durable_core._engine.loop import WorkflowLoop
 from durable_core._engine.observers import Observers
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from durable_core._engine.checkpoint import Batch
     from durable_core._engine.operation import ClaimedOperation
     from durable_core._protocol.records import InvocationInput, Operation
-    from durable_core._values.instrument import Hooks, SuspendedOperation
+    from durable_core._values.hooks import Hooks
 
 
 class Outcome(NamedTuple):
@@ -388,9 +388,9 @@ class Engine:
 
     # Suspension
 
-    def suspended_on(self) -> tuple[SuspendedOperation, ...]:
-        """What the world owes the workflow; empty if it can never go on."""
-        return suspended_on(self._claimed.values())
+    def owed(self) -> list[tuple[ClaimedOperation[Any], int | None]]:
+        """What the world owes the workflow, and when; empty if it can never go on."""
+        return owed(self._claimed.values())
 
     def deadlock(self) -> DurableError:
         """The error for a workflow that can never go on."""

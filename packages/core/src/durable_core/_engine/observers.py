@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol
-
-from durable_core._values.instrument import Hooks, OperationDetails
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from durable_core._engine.scope import ContextBody
     from durable_core._protocol.records import Operation, OperationType
+    from durable_core._values.hooks import Hooks
+    from durable_core._values.instrument import OperationDetails
 
 
 _UNRECORDED = (None, None, None, None, None, None, None, False)
@@ -34,59 +34,21 @@ class SeenOperation(Protocol):
         ...
 
 
-def details(
-    operation: SeenOperation,
-    record: Operation | None,
-    *,
-    is_replayed: bool,
-    attempt: int | None = None,
-    exception: BaseException | None = None,
-) -> OperationDetails:
-    """An operation as hooks see it."""
-    # Made of tuples: it happens for each hook, and keywords would cost more than most hooks do.
-    identity = (
-        operation.operation_id,
-        operation.type,
-        operation.subtype,
-        operation.name,
-        operation.body.parent_id,
-    )
-    if record is None:
-        told = (*identity, "STARTED", is_replayed, attempt, *_UNRECORDED, operation.is_virtual)
-        return OperationDetails._make(told)
-    error = record.error
-    told = (
-        *identity,
-        record.status,
-        is_replayed,
-        attempt if attempt is not None else (record.attempt or None),
-        record.started_at_ms,
-        record.ended_at_ms,
-        record.scheduled_end_ms,
-        record.result,
-        error.type if error is not None else None,
-        error.message if error is not None else None,
-        exception,
-        record.replay_children,
-        operation.is_virtual,
-    )
-    return OperationDetails._make(told)
-
-
 class Observers:
     """Calls the hooks for one engine; costs a look at an empty tuple where there are none."""
 
-    __slots__ = ("hooks", "replayed_count")
+    __slots__ = ("_make", "hooks", "replayed_count")
 
     def __init__(self, hooks: Hooks) -> None:
         self.hooks = hooks
         self.replayed_count = 0
+        self._make: Callable[[Iterable[Any]], OperationDetails] | None = None
 
     def started(self, operation: SeenOperation, record: Operation | None) -> None:
         """An operation starts, or an unfinished one is taken up."""
         hooks = self.hooks
         if hooks.operation_start:
-            seen = details(operation, record, is_replayed=record is not None)
+            seen = self.details(operation, record, is_replayed=record is not None)
             hooks.call(hooks.operation_start, seen)
 
     def delivered(self, operation: SeenOperation, record: Operation) -> None:
@@ -98,7 +60,7 @@ class Observers:
             return
         self.replayed_count += 1
         if hooks.operation_replayed:
-            hooks.call(hooks.operation_replayed, details(operation, record, is_replayed=True))
+            hooks.call(hooks.operation_replayed, self.details(operation, record, is_replayed=True))
 
     def ended(self, operation: SeenOperation, record: Operation) -> None:
         """An operation's end is observed for the first time."""
@@ -107,7 +69,7 @@ class Observers:
             exception = operation.exception_seen
             hooks.call(
                 hooks.operation_end,
-                details(operation, record, is_replayed=False, exception=exception),
+                self.details(operation, record, is_replayed=False, exception=exception),
             )
 
     def changed(self, operations: Iterable[Operation]) -> None:
@@ -115,3 +77,48 @@ class Observers:
         hooks = self.hooks
         if hooks.operations_changed:
             hooks.call(hooks.operations_changed, tuple(operations))
+
+    def details(
+        self,
+        operation: SeenOperation,
+        record: Operation | None,
+        *,
+        is_replayed: bool,
+        attempt: int | None = None,
+        exception: BaseException | None = None,
+    ) -> OperationDetails:
+        """An operation as hooks see it."""
+        make = self._make
+        if make is None:
+            # Late: most invocations have nobody who looks.
+            from durable_core._values.instrument import OperationDetails  # noqa: PLC0415
+
+            make = self._make = OperationDetails._make
+        # Made of tuples: it happens for each hook, and keywords would cost more than most hooks do.
+        identity = (
+            operation.operation_id,
+            operation.type,
+            operation.subtype,
+            operation.name,
+            operation.body.parent_id,
+        )
+        if record is None:
+            told = (*identity, "STARTED", is_replayed, attempt, *_UNRECORDED, operation.is_virtual)
+            return make(told)
+        error = record.error
+        told = (
+            *identity,
+            record.status,
+            is_replayed,
+            attempt if attempt is not None else (record.attempt or None),
+            record.started_at_ms,
+            record.ended_at_ms,
+            record.scheduled_end_ms,
+            record.result,
+            error.type if error is not None else None,
+            error.message if error is not None else None,
+            exception,
+            record.replay_children,
+            operation.is_virtual,
+        )
+        return make(told)

@@ -7,10 +7,8 @@ import inspect
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from durable_core._engine.observers import details
 from durable_core._engine.operation import ClaimedOperation
 from durable_core._host.eager import start_task
-from durable_core._values.instrument import AttemptOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -130,7 +128,7 @@ class Attempts:
             if attempt.is_withdrawn:
                 value.close()
                 if attempt.entered is not None:
-                    attempt.entered.report(AttemptOutcome("INCOMPLETE"))
+                    attempt.entered.report("INCOMPLETE")
                     attempt.entered.__exit__()
             else:
                 self._start_task(attempt, value)
@@ -161,7 +159,8 @@ def _operation_of(attempt: Attempt) -> OperationDetails | None:
     owner = attempt.owner
     if not isinstance(owner, ClaimedOperation):
         return None
-    return details(owner, owner.record, is_replayed=False, attempt=attempt.number)
+    observers = owner.engine.observers
+    return observers.details(owner, owner.record, is_replayed=False, attempt=attempt.number)
 
 
 def _call_in_thread(attempt: Attempt, call: Callable[..., Any]) -> tuple[Any, BaseException | None]:
@@ -198,13 +197,13 @@ class _Observed:
         try:
             value = attempt.fn(*args)
         except BaseException as error:
-            around.report(AttemptOutcome("FAILED", error))
+            around.report("FAILED", error)
             around.__exit__()
             raise
         if inspect.iscoroutine(value):
             attempt.entered = around  # the attempt goes on as a task
         else:
-            around.report(AttemptOutcome("SUCCEEDED"))
+            around.report("SUCCEEDED")
             around.__exit__()
         return value
 
@@ -218,13 +217,13 @@ async def _observed(attempt: Attempt, coroutine: Coroutine[Any, Any, Any]) -> An
         value = await coroutine
     except (asyncio.CancelledError, GeneratorExit) as error:
         is_ours = attempt.is_withdrawn or isinstance(error, GeneratorExit)
-        around.report(AttemptOutcome("INCOMPLETE" if is_ours else "FAILED", error))
+        around.report("INCOMPLETE" if is_ours else "FAILED", error)
         raise
     except BaseException as error:
-        around.report(AttemptOutcome("FAILED", error))
+        around.report("FAILED", error)
         raise
     else:
-        around.report(AttemptOutcome("SUCCEEDED"))
+        around.report("SUCCEEDED")
         return value
     finally:
         around.__exit__()

@@ -21,7 +21,6 @@ from durable_core._protocol.records import (
     OperationUpdate,
 )
 from durable_core._values.errors import CheckpointError
-from durable_core._values.instrument import CheckpointDetails
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -206,7 +205,7 @@ class Driver:
 
     def _suspend(self) -> None:
         engine = self._engine
-        if not engine.suspended_on():
+        if not engine.owed():
             engine.fail(engine.deadlock())
             self._end(Ending.SETTLED)
         else:
@@ -310,6 +309,9 @@ class Driver:
         )
 
     async def _exchange_observed(self, batch: Batch) -> None:
+        # Late: most invocations have nobody who looks.
+        from durable_core._values.instrument import CheckpointDetails  # noqa: PLC0415
+
         hooks = self._engine.observers.hooks
         seen = CheckpointDetails(len(batch.updates), batch.size_bytes)
         with hooks.around(hooks.checkpoint, seen):

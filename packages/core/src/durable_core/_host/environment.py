@@ -1,28 +1,26 @@
 """What a host gives one invocation: time, randomness, threads, a log."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from durable_core._values.instrument import OperationDetails
+from durable_core._host.service import HostClock, Timer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from concurrent.futures import Executor
-
-    from durable_core._host.service import HostClock, Timer
+    from durable_core._values.instrument import OperationDetails
 
 _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 MAX_THREADS = 32
 """Threads for plain step functions where the host gives no executor of its own."""
 
 
-Substitute: TypeAlias = Callable[[OperationDetails | None, Callable[..., Any]], Callable[..., Any]]
+Substitute: TypeAlias = Callable[
+    ["OperationDetails | None", Callable[..., Any]], Callable[..., Any]
+]
 """Given an operation (None: unrecorded code) and its function, returns what is run instead."""
 
 

@@ -30,7 +30,7 @@ from durable_core._protocol.records import (
 )
 from durable_core._protocol.wire import output_to_wire, to_datetime
 from durable_core._values.errors import CheckpointError, DurableError
-from durable_core._values.instrument import Hooks, InvocationDetails, InvocationOutcome
+from durable_core._values.hooks import Hooks
 from durable_core._values.serdes import (
     DEFAULT_SERDES,
     SerDesContext,
@@ -48,7 +48,12 @@ if TYPE_CHECKING:
     from durable_core._host.service import DurableService
     from durable_core._host.workflow import Workflow
     from durable_core._protocol.records import InvocationInput, Operation
-    from durable_core._values.instrument import Instrumentation
+    from durable_core._values.instrument import (
+        Instrumentation,
+        InvocationDetails,
+        InvocationOutcome,
+        SuspendedOperation,
+    )
 
 _LOG = logging.getLogger("durable_core")
 _MAY_EXCEED = RESULT_THRESHOLD_BYTES // 6
@@ -273,6 +278,9 @@ class _Invocation:
     # Hooks
 
     def _details(self) -> InvocationDetails:
+        # Late, here and below: most invocations have nobody who looks.
+        from durable_core._values.instrument import InvocationDetails  # noqa: PLC0415
+
         engine = self._engine
         execution = engine.journal.execution
         return InvocationDetails(
@@ -291,6 +299,8 @@ class _Invocation:
     def _outcome(
         self, output: InvocationOutput | None, error: BaseException | None
     ) -> InvocationOutcome:
+        from durable_core._values.instrument import InvocationOutcome  # noqa: PLC0415
+
         engine = self._engine
         if error is None:
             error = engine.failure or (engine.outcome.error if engine.outcome else None)
@@ -300,11 +310,19 @@ class _Invocation:
             "RETRY" if output is None else output.status.value,
             error,
             output.result if output is not None else None,
-            engine.suspended_on() if is_pending else (),
+            self._suspended_on() if is_pending else (),
             engine.observers.replayed_count,
             counters.calls,
             counters.updates,
             counters.size_bytes,
+        )
+
+    def _suspended_on(self) -> tuple[SuspendedOperation, ...]:
+        from durable_core._values.instrument import SuspendedOperation  # noqa: PLC0415
+
+        return tuple(
+            SuspendedOperation(operation.operation_id, operation.type, operation.name, until)
+            for operation, until in self._engine.owed()
         )
 
 

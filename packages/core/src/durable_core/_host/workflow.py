@@ -1,19 +1,17 @@
 """A handler and its options: what a host runs."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from durable_core._values.errors import ValidationError
-from durable_core._values.instrument import Instrumentation
+from durable_core._values.serdes_context import SerDes
 
 if TYPE_CHECKING:
-    from durable_core._values.serdes import SerDes
+    from durable_core._values.instrument import Instrumentation
 
 _PARAMETERS = ("event", "context")
-PluginFactory: TypeAlias = Callable[[], Instrumentation]
+PluginFactory: TypeAlias = Callable[[], "Instrumentation"]
 """Makes the plugin of one invocation."""
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from durable_core._engine.clock import PINNED_SUFFIX, End
 from durable_core._engine.failures import error_object, restored, shown
-from durable_core._engine.observers import details
 from durable_core._engine.operation import ClaimedOperation
 from durable_core._engine.payloads import check_size, decode, encode
 from durable_core._engine.scope import ContextBody, Scope
@@ -26,7 +25,6 @@ from durable_core._values.errors import (
     NonDeterministicExecutionError,
     ValidationError,
 )
-from durable_core._values.instrument import AttemptOutcome
 from durable_core._values.serdes import serdes_for_return
 
 if TYPE_CHECKING:
@@ -180,19 +178,22 @@ class Child(ClaimedOperation[T]):
         inner.task = engine.loop.spawn(self._run(inner.context), scope, name=self.name)
 
     async def _run(self, context: Any) -> None:
-        hooks = self.engine.observers.hooks
+        observers = self.engine.observers
+        hooks = observers.hooks
         if not hooks.context_body:
             await self._run_body(context)
             return
-        seen = details(self, self.record, is_replayed=self.record is not None)
+        seen = observers.details(self, self.record, is_replayed=self.record is not None)
         with hooks.around(hooks.context_body, seen) as around:
-            outcome = AttemptOutcome("INCOMPLETE")
+            status, error = "INCOMPLETE", None
             try:
-                outcome = await self._run_body(context)
+                error = await self._run_body(context)
+                status = "SUCCEEDED" if error is None else "FAILED"
             finally:
-                around.report(outcome)
+                around.report(status, error)
 
-    async def _run_body(self, context: Any) -> AttemptOutcome:
+    async def _run_body(self, context: Any) -> BaseException | None:
+        """Run it and keep what came of it; returns what it raised."""
         try:
             running = self.fn(context, *self.args)
             if not inspect.isawaitable(running):
@@ -205,9 +206,9 @@ class Child(ClaimedOperation[T]):
                 raise
             # Whatever it is, the parent gets it.
             self._raised(error)
-            return AttemptOutcome("FAILED", error)
+            return error
         self._returned(value)
-        return AttemptOutcome("SUCCEEDED")
+        return None
 
     def _not_async(self) -> ValidationError:
         name = getattr(self.fn, "__qualname__", repr(self.fn))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from durable_core._engine.failures import restored
-from durable_core._engine.observers import details
 from durable_core._engine.operation import ClaimedOperation
 from durable_core._engine.payloads import decode, encode
 from durable_core._protocol.limits import MAX_INVOKE_PAYLOAD_BYTES, utf8_size
@@ -77,9 +76,11 @@ class Invoke(ClaimedOperation[Any]):
     def start(self) -> None:
         """Send START; the service calls the function."""
         carrier: dict[str, str] = {}
-        hooks = self.engine.observers.hooks
+        observers = self.engine.observers
+        hooks = observers.hooks
         if hooks.propagate:
-            hooks.call(hooks.propagate, details(self, None, is_replayed=False), carrier)
+            seen = observers.details(self, None, is_replayed=False)
+            hooks.call(hooks.propagate, seen, carrier)
         self.engine.queue.add_and_wait(
             self.update(
                 OperationAction.START,
