@@ -19,6 +19,7 @@ from durable_core import (
     CompletionStatus,
     DurableContext,
     NestingType,
+    NonDeterministicExecutionError,
     RetryPresets,
     SerDesError,
     ValidationError,
@@ -566,3 +567,78 @@ def test_an_item_whose_error_is_no_operations_error_can_be_thrown_too(cut: Any) 
     assert len(set(seen)) == 1
     assert seen[0][0] is SerDesError
     assert seen[0][2:] == ("durable_core.SerDesError", seen[0][1])
+
+
+class Kept:
+    """A serdes whose payload stands for the very value."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def serialize(self, value: Any, context: Any) -> str:
+        self.values.append(value)
+        return str(len(self.values) - 1)
+
+    def deserialize(self, data: str, context: Any) -> Any:
+        return self.values[int(data)]
+
+
+async def large_item(context: DurableContext, how: str, index: int) -> str:
+    return "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("SSS", "SSSSS"), ("SSSS", "SSS"), ("", "S"), ("S", "")]
+)
+@pytest.mark.parametrize("kind", ["whole", "with a serdes", "large"])
+def test_a_finished_batch_over_another_number_of_items_fails_the_execution(
+    bench: Any, before: str, after: str, kind: str
+) -> None:
+    serdes = Kept() if kind == "with a serdes" else None
+    body = large_item if kind == "large" else item
+
+    async def handler(event: Any, context: DurableContext) -> int:
+        items = before if bench.invocations == 1 else after
+        try:
+            batch = await context.map("orders", list(items), body, serdes=serdes)
+        except NonDeterministicExecutionError:
+            return -1  # catching it changes nothing
+        await context.wait("after", 5)
+        return batch.total_count
+
+    output = bench.finish(handler)
+    assert output.status == "FAILED"
+    assert output.error.type == "durable_core.NonDeterministicExecutionError"
+    message = f"the journal has Map 'orders' over {len(before)} item(s), the code gives it"
+    assert output.error.message.startswith(f"{message} {len(after)} ({__file__}:")
+    assert "undo the change" in output.error.message
+
+
+@pytest.mark.parametrize("kind", ["whole", "large"])
+def test_a_batch_that_ended_early_fails_the_execution_when_recorded_items_are_gone(
+    bench: Any, kind: str
+) -> None:
+    completion = CompletionConfig(min_successful=3)
+    body = large_item if kind == "large" else item
+
+    async def handler(event: Any, context: DurableContext) -> Any:
+        items = "SSSSS" if bench.invocations == 1 else "SS"
+        batch = await context.map("m", list(items), body, completion=completion, max_concurrency=1)
+        await context.wait("after", 5)
+        return shown(batch)
+
+    output = bench.finish(handler)
+    assert output.status == "FAILED"
+    assert "over at least 3 item(s), the code gives it 2" in output.error.message
+
+
+def test_a_batch_that_ended_early_may_have_more_items_that_were_never_started(bench: Any) -> None:
+    completion = CompletionConfig(min_successful=2)
+
+    async def handler(event: Any, context: DurableContext) -> Any:
+        items = "SSS" if bench.invocations == 1 else "SSSSS"
+        batch = await context.map("m", list(items), item, completion=completion, max_concurrency=1)
+        await context.wait("after", 5)
+        return shown(batch)
+
+    assert bench.result(handler) == ["SS", "MIN_SUCCESSFUL_REACHED"]

@@ -54,6 +54,18 @@ def mismatch(
     )
 
 
+def other_count(
+    record: Operation, recorded: str, given: int, site: object
+) -> NonDeterministicExecutionError:
+    """A finished batch is asked for with another number of items."""
+    return NonDeterministicExecutionError(
+        f"the journal has {describe(record.type, record.subtype, record.name)} over {recorded} "
+        f"item(s), the code gives it {given} ({site}): the items of a finished one have to stay "
+        f"as many.\n{_REMEDY}",
+        operation_id=record.id,
+    )
+
+
 def unclaimed(
     journal: Journal, parent_id: str | None, where: str, how: str
 ) -> NonDeterministicExecutionError:

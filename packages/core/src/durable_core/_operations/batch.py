@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeGuard
 
 from durable_core._engine.failures import error_object, restored
 from durable_core._engine.payloads import decode, encode
+from durable_core._journal.divergence import other_count
 from durable_core._journal.ids import child_path, operation_id
 from durable_core._operations.batch_codec import (
     Decision,
@@ -244,6 +245,7 @@ class Batch(Child[BatchResult[Any]]):
     def _regain(self) -> None:
         record = self.record
         self._decision = decision = read_short(((record and record.result) or "").rstrip())
+        self._check_count(decision.reason, list(decision.statuses))
         for index in sorted(decision.statuses):
             if decision.statuses[index] is not BatchItemStatus.STARTED:
                 self._running += 1
@@ -321,13 +323,32 @@ class Batch(Child[BatchResult[Any]]):
 
     def outcome(self, record: Operation) -> BatchResult[Any]:
         """The recorded or regained result, or the error."""
-        if self.has_ended or self._serdes is not None or record.result is None:
+        if self.has_ended or record.result is None or record.error is not None:
             return super().outcome(record)
-        if record.error is not None:
-            return super().outcome(record)
-        return read_whole(record.result, self._decode_item, self._error_of_item)
+        if self._serdes is None:
+            result = read_whole(record.result, self._decode_item, self._error_of_item)
+        else:
+            result = super().outcome(record)
+        if _is_batch(result):  # a serdes may bring back something else
+            self._check_count(result.completion_reason, [item.index for item in result.all])
+        return result
+
+    def _check_count(self, reason: CompletionReason, places: Sequence[int]) -> None:
+        """Fail the execution if the recorded items cannot be those that the code gives now."""
+        given = len(self._bodies)
+        if reason is CompletionReason.ALL_COMPLETED:
+            recorded, told = len(places), f"{len(places)}"
+        else:  # what was never started is not recorded
+            recorded = max(given, max(places, default=-1) + 1)
+            told = f"at least {recorded}"
+        if recorded != given and self.record is not None:
+            failure = other_count(self.record, told, given, self.site)
+            self.engine.fail(failure)
+            raise failure
 
     def _decode_item(self, index: int, text: str | None) -> Any:
+        if index >= len(self._bodies):
+            return None  # the check of the count, which follows, fails the execution
         serdes = self.item_serdes or serdes_for_return(self._bodies[index].fn, self.body.serdes)
         return decode(serdes, text, self)
 
@@ -337,3 +358,7 @@ class Batch(Child[BatchResult[Any]]):
             found.operation_id = operation_id(child_path(self.operation_id, index))
             found.operation_name = name
         return found
+
+
+def _is_batch(value: object) -> TypeGuard[BatchResult[Any]]:
+    return isinstance(value, BatchResult)
