@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,7 +58,7 @@ def test_an_operations_error_keeps_what_it_was_recorded_with() -> None:
 
 
 @given(
-    st.text('ab"\\é😀\n', max_size=30),
+    st.text('ab"\\é😀\n\0\x1b', max_size=30),
     st.integers(0, 20_000),
     st.integers(0, 20_000),
     st.integers(2_000, MAX_ERROR_BYTES),
@@ -65,6 +66,16 @@ def test_an_operations_error_keeps_what_it_was_recorded_with() -> None:
 def test_a_recorded_error_fits_its_limit(text: str, times: int, more: int, limit: int) -> None:
     error = StepError(text * times, "T", text * more, tuple([text * 10] * 50))
     assert wire_size(error_object(error, limit)) <= limit
+
+
+@pytest.mark.parametrize("control", ["\0", "\x1b", "\n", '"'])
+def test_a_message_of_what_json_escapes_is_cut_by_its_escaped_size(control: str) -> None:
+    error = StepError(control * 300_000, "T", control * 300_000, (control * 5_000,) * 20)
+    record = error_object(error)
+    assert wire_size(record) <= MAX_ERROR_BYTES
+    assert record.message is not None
+    assert record.message.endswith(control + " … (cut)")
+    assert record.stack_trace is not None
 
 
 def test_a_long_message_is_cut_and_says_so() -> None:

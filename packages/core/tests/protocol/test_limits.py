@@ -55,6 +55,17 @@ def test_a_size_is_counted_in_bytes_of_utf8(text: str) -> None:
     assert limits.utf8_size(text) == len(text.encode())
 
 
+@given(st.text())
+def test_a_json_size_is_that_of_the_text_between_the_quotes(text: str) -> None:
+    written = json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass")
+    assert limits.json_size(text) == len(written) - 2
+
+
+@pytest.mark.parametrize("code", range(0x80))
+def test_each_ascii_character_has_the_json_size_that_it_is_written_with(code: int) -> None:
+    assert limits.json_size(chr(code)) == len(json.dumps(chr(code), ensure_ascii=False)) - 2
+
+
 def test_a_result_at_the_threshold_leaves_room_for_its_envelope() -> None:
     envelope = {"Status": "SUCCEEDED", "Result": ""}
     room = limits.MAX_RESPONSE_BYTES - limits.RESULT_THRESHOLD_BYTES

@@ -6,7 +6,12 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from durable_core._protocol.limits import MAX_BATCH_BYTES, MAX_BATCH_UPDATES, utf8_size
+from durable_core._protocol.limits import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_UPDATES,
+    json_size,
+    utf8_size,
+)
 from durable_core._protocol.records import OperationAction, OperationUpdate
 from durable_core._values.errors import CheckpointError
 
@@ -18,20 +23,16 @@ _OVERHEAD_BYTES = 320
 """What an update takes beside its payload and error: ids, enums, punctuation."""
 
 
-def _json_size(text: str) -> int:
-    """Bytes of `text` as a JSON string, near enough for the batch limit."""
-    return utf8_size(text) + text.count('"') + text.count("\\")
-
-
 def size_of(update: OperationUpdate) -> int:
     """Bytes the update takes in a request, near enough for the batch limit."""
     size = _OVERHEAD_BYTES
     if update.payload is not None:
-        size += _json_size(update.payload)
+        payload = update.payload  # JSON as a rule, in which no control character is left
+        size += utf8_size(payload) + payload.count('"') + payload.count("\\")
     if update.error is not None:
         error = update.error
-        size += sum(_json_size(text) for text in (error.message, error.data) if text is not None)
-        size += sum(_json_size(line) for line in error.stack_trace or ())
+        size += sum(json_size(text) for text in (error.message, error.data) if text is not None)
+        size += sum(json_size(line) for line in error.stack_trace or ())
     return size
 
 

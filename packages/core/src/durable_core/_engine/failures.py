@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from durable_core._protocol.limits import MAX_ERROR_BYTES, utf8_size
+from durable_core._protocol.limits import MAX_ERROR_BYTES, json_size
 from durable_core._protocol.records import ErrorObject
 from durable_core._values.errors import (
     RESTORED_BY_TYPE,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=DurableOperationError)
 
 _ROOM_FOR_JSON = 1024
-"""Left free of the limit for keys, quotes and escapes."""
+"""Left free of the limit for keys, quotes and the error's type."""
 _MESSAGE_SHARE = 3
 """A message longer than a third of the limit is cut, so that some of the stack is kept."""
 _SHOWN_MEMBERS = 5
@@ -40,10 +40,10 @@ def error_object(error: BaseException, limit: int = MAX_ERROR_BYTES) -> ErrorObj
     kind = kind or error_type_name(type(error))
     if stack is None:
         stack = stack_lines(error)
-    room = max(0, limit - _ROOM_FOR_JSON) // 2  # escapes can double a text
+    room = max(0, limit - _ROOM_FOR_JSON) // 2  # within another text its escapes are escaped
     message = _cut(message, room // _MESSAGE_SHARE)
     data = _cut(data, room // _MESSAGE_SHARE)
-    room -= utf8_size(message or "") + utf8_size(data or "")
+    room -= json_size(message or "") + json_size(data or "")
     return ErrorObject(message, kind, data, _fitting(stack, room))
 
 
@@ -91,9 +91,14 @@ def _cut(text: str | None, room: int) -> str | None:
     if text is None:
         return None
     text = _storable(text)
-    if utf8_size(text) <= room:
+    size = json_size(text)
+    if size <= room:
         return text
-    return text.encode()[: max(0, room - len(_CUT.encode()))].decode(errors="ignore") + _CUT
+    room = max(0, room - json_size(_CUT))
+    while size > room:
+        text = text[: len(text) * room // size]
+        size = json_size(text)
+    return text + _CUT
 
 
 def _fitting(stack: tuple[str, ...] | None, room: int) -> tuple[str, ...] | None:
@@ -102,7 +107,7 @@ def _fitting(stack: tuple[str, ...] | None, room: int) -> tuple[str, ...] | None
         return None
     kept: list[str] = []
     for line in reversed(stack):
-        room -= utf8_size(line) + 3
+        room -= json_size(line) + 3
         if room < 0:
             break
         kept.append(line)

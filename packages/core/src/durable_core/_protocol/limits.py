@@ -41,3 +41,18 @@ MAX_NAME_LENGTH: Final = 256
 def utf8_size(text: str) -> int:
     """Bytes of `text` in UTF-8."""
     return len(text) if text.isascii() else len(text.encode())
+
+
+def json_size(text: str) -> int:
+    """Bytes of `text` within the quotes of a JSON string: what has to be escaped takes more."""
+    size = utf8_size(text) + text.count('"') + text.count("\\")
+    if text.isprintable():
+        return size
+    return size + sum(more * text.count(control) for control, more in _ESCAPED.items())
+
+
+_SHORT_ESCAPES: Final = "\b\t\n\f\r"
+_ESCAPED: Final = {
+    chr(code): 1 if chr(code) in _SHORT_ESCAPES else 5  # `\n`, `\u0000`
+    for code in range(0x20)
+}
