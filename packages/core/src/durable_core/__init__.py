@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from durable_core._context.context import DurableContext
-from durable_core._context.current import StepContext, current_step, suspending
 from durable_core._context.execution import ExecutionInfo
 from durable_core._context.logs import DurableLogger
 from durable_core._engine.future import DurableFuture
@@ -42,6 +41,7 @@ from durable_core._values.serdes import (
 
 if TYPE_CHECKING:
     from durable_core._context.batch_api import Branch
+    from durable_core._context.current import StepContext, current_step, suspending
     from durable_core._context.promises import Promises
     from durable_core._host.file_serdes import FileSystemSerDes
     from durable_core._operations.callback import Callback
@@ -146,10 +146,13 @@ if not TYPE_CHECKING:
             "RetryPresets": "durable_core._values.retry",
             "RetryStrategy": "durable_core._values.retry",
             "Settled": "durable_core._values.settled",
+            "StepContext": "durable_core._context.current",
             "WaitDecision": "durable_core._values.wait_strategy",
             "WaitStrategy": "durable_core._values.wait_strategy",
             "create_linear_retry_strategy": "durable_core._values.retry",
             "create_retry_strategy": "durable_core._values.retry",
             "create_wait_strategy": "durable_core._values.wait_strategy",
+            "current_step": "durable_core._context.current",
+            "suspending": "durable_core._context.current",
         },
     )

@@ -27,7 +27,6 @@ from durable_core._protocol.records import (
     CheckpointRequest,
     CheckpointResponse,
     ErrorObject,
-    ExecutionStatus,
     InvocationInput,
     InvocationOutput,
     InvocationStatus,
@@ -63,6 +62,7 @@ from durable_core._values.serdes import (
 )
 
 if TYPE_CHECKING:
+    from durable_core._protocol.executions import ExecutionStatus
     from durable_core._protocol.patterns import (
         EXECUTION_NAME_PATTERN,
         FUNCTION_NAME_PATTERN,
@@ -175,6 +175,7 @@ if not TYPE_CHECKING:
             "CheckpointDetails": "durable_core._values.instrument",
             "EXECUTION_NAME_PATTERN": "durable_core._protocol.patterns",
             "Event": "durable_core._protocol.transitions",
+            "ExecutionStatus": "durable_core._protocol.executions",
             "FUNCTION_NAME_PATTERN": "durable_core._protocol.patterns",
             "Instrumentation": "durable_core._values.instrument",
             "InvocationDetails": "durable_core._values.instrument",

@@ -1,11 +1,7 @@
 """What a workflow may know of its execution."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from datetime import datetime
+from typing import NamedTuple
 
 
 class ExecutionInfo(NamedTuple):

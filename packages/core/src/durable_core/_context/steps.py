@@ -10,7 +10,6 @@ from durable_core._context.options import checked_step_options
 from durable_core._engine.timer import Wait
 from durable_core._operations.scopes import open_here, scope_in
 from durable_core._operations.step import Step, StepSemantics
-from durable_core._operations.unrecorded import Unrecorded
 from durable_core._operations.wait import seconds_until, wait_seconds
 
 if TYPE_CHECKING:
@@ -163,6 +162,9 @@ class StepMethods(ContextBase):
 
         The escape hatch for I/O that may repeat and whose answer decides nothing.
         """
+        # Late: few workflows need it.
+        from durable_core._operations.unrecorded import Unrecorded  # noqa: PLC0415
+
         _, fn, rest = split_function("unrecorded", args)
         scope_in(self._body)
         return Unrecorded(self._body.engine, fn, rest).future

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from durable_core._values.errors import NonDeterministicExecutionError, WorkflowDeadlockError
 
@@ -19,18 +19,7 @@ _NOT_THE_USERS = (
 )
 
 
-class Position(NamedTuple):
-    """Where user code stands, and what it awaits there."""
-
-    filename: str
-    line: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.filename}:{self.line} ({self.what})"
-
-
-def _innermost(coro: Any) -> Any:
+def innermost(coro: Any) -> Any:
     """The user's own coroutine that is deepest in a chain of awaits; failing that, the deepest."""
     deepest = users = coro
     while hasattr(deepest, "cr_frame"):
@@ -41,7 +30,7 @@ def _innermost(coro: Any) -> Any:
 
 
 def _position(task: asyncio.Task[Any]) -> str:
-    coro = _innermost(task.get_coro())
+    coro = innermost(task.get_coro())
     frame = getattr(coro, "cr_frame", None)
     if frame is None:
         return f"  ├─ {task.get_name()}"
@@ -52,28 +41,6 @@ def _position(task: asyncio.Task[Any]) -> str:
         f"  ├─ {task.get_name()}: {frame.f_code.co_qualname} at "
         f"{frame.f_code.co_filename}:{frame.f_lineno}{what}"
     )
-
-
-def positions(tasks: Sequence[asyncio.Task[Any]]) -> list[Position]:
-    """Where the tasks stand, the newest first; each line once."""
-    found: dict[tuple[str, int], Position] = {}
-    for task in reversed(tasks):
-        coro = _innermost(task.get_coro())
-        frame = getattr(coro, "cr_frame", None)
-        if frame is not None:
-            place = (frame.f_code.co_filename, frame.f_lineno)
-            found.setdefault(place, Position(*place, _awaited(coro)))
-    return list(found.values())
-
-
-def _awaited(coro: Any) -> str:
-    """What a coroutine awaits: the operation, where it is one."""
-    inner = getattr(coro.cr_await, "gi_frame", None)
-    handle: Any = None if inner is None else inner.f_locals.get("self")
-    subtype: str | None = getattr(handle, "subtype", None)
-    if subtype is None:
-        return coro.__qualname__
-    return f"{subtype} {handle.name!r}" if handle.name else f"an unnamed {subtype}"
 
 
 def deadlock(tasks: Sequence[asyncio.Task[Any]]) -> WorkflowDeadlockError:

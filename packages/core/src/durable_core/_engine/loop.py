@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import events
+from binascii import crc32
 from collections import deque
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Protocol
-from zlib import crc32
 
 from durable_core._engine.lineage import number_in_unordered
 from durable_core._engine.scope import CURRENT_SCOPE, Scope

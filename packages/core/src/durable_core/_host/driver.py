@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from contextvars import copy_context
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from durable_core._engine.checkpoint import Batch, without_cancels
 from durable_core._host.attempts import Attempts
@@ -47,14 +47,6 @@ class Ending(Enum):
     SUSPENDED = "SUSPENDED"
 
 
-class Counters(NamedTuple):
-    """What the checkpoints of an invocation came to."""
-
-    calls: int
-    updates: int
-    size_bytes: int
-
-
 class Driver:
     """One invocation on the host's loop."""
 
@@ -93,9 +85,9 @@ class Driver:
         self._size_bytes = 0
 
     @property
-    def counters(self) -> Counters:
-        """What the checkpoints came to so far."""
-        return Counters(self._calls, self._updates, self._size_bytes)
+    def counters(self) -> tuple[int, int, int]:
+        """What the checkpoints came to so far: calls, updates, bytes."""
+        return self._calls, self._updates, self._size_bytes
 
     @property
     def checkpoint_token(self) -> str | None:

@@ -6,7 +6,7 @@ import logging
 import warnings
 from typing import TYPE_CHECKING, Final
 
-from durable_core._engine.diagnosis import Position, positions
+from durable_core._engine.positions import Position, positions
 
 if TYPE_CHECKING:
     from durable_core._engine.engine import Engine

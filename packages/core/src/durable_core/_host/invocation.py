@@ -305,16 +305,13 @@ class _Invocation:
         if error is None:
             error = engine.failure or (engine.outcome.error if engine.outcome else None)
         is_pending = output is not None and output.status is InvocationStatus.PENDING
-        counters = self._driver.counters
         return InvocationOutcome(
             "RETRY" if output is None else output.status.value,
             error,
             output.result if output is not None else None,
             self._suspended_on() if is_pending else (),
             engine.observers.replayed_count,
-            counters.calls,
-            counters.updates,
-            counters.size_bytes,
+            *self._driver.counters,
         )
 
     def _suspended_on(self) -> tuple[SuspendedOperation, ...]:

@@ -1,14 +1,10 @@
 """The records an execution replays from: look-up and claims."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from durable_core._protocol.records import Operation, OperationStatus, OperationType
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 DEADLINE_SUBTYPE = "Deadline"
 """WAITs that the host starts so that an invocation near its deadline is invoked again."""

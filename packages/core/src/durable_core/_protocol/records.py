@@ -72,19 +72,6 @@ TERMINAL_STATUSES: frozenset[OperationStatus] = frozenset(
 )
 
 
-class ExecutionStatus(StrEnum):
-    """Where an execution stands."""
-
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    TIMED_OUT = "TIMED_OUT"
-    STOPPED = "STOPPED"
-    DELETING = "DELETING"
-    PAUSING = "PAUSING"
-    PAUSED = "PAUSED"
-
-
 class InvocationStatus(StrEnum):
     """What one invocation reports at its end (service 2.3)."""
 

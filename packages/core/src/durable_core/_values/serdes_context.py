@@ -1,7 +1,5 @@
 """What a serdes is and what it is told, and how one refuses."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 

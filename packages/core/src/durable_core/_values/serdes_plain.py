@@ -26,7 +26,7 @@ to_json = json.JSONEncoder(
 _DECODER: Final = json.JSONDecoder()
 _ALL_BUT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _TO_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
-_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_STRING: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'  # compiled when a text has brackets in strings
 
 
 def from_json(data: str, decoder: json.JSONDecoder = _DECODER) -> Any:
@@ -77,7 +77,7 @@ def is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     # Brackets inside strings nearly always pair up; when they do not, the strings go first.
-    return _is_shallow(data) or _is_shallow(_STRING.sub("", text).encode())
+    return _is_shallow(data) or _is_shallow(re.sub(_STRING, "", text).encode())
 
 
 def _is_shallow(data: bytes) -> bool:
