@@ -22,7 +22,7 @@ from durable_core._values.serdes_context import (
     refusal,
     unreadable,
 )
-from durable_core._values.serdes_tagged import may_hold_envelopes
+from durable_core._values.serdes_plain import may_hold_envelopes
 
 if TYPE_CHECKING:
     from durable_core._values.serdes_context import SerDes

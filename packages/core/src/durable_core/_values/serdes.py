@@ -9,10 +9,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from durable_core._values.serdes_context import (
-    ANNOTATE,
     NO_CONTEXT,
     SerDes,
     SerDesContext,
@@ -22,15 +22,16 @@ from durable_core._values.serdes_context import (
     refusal,
     unreadable,
 )
-from durable_core._values.serdes_plain import from_json, plain_json
-from durable_core._values.serdes_tagged import (
+from durable_core._values.serdes_plain import (
     MARK_AS_KEY,
-    TOO_DEEP,
-    Unfaithful,
-    from_tagged_json,
-    tagged_json,
+    from_json,
+    may_hold_envelopes,
+    plain_json,
 )
 from durable_core._values.serdes_types import serdes_for_parameter, serdes_for_return
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __all__ = [
     "DEFAULT_SERDES",
@@ -69,7 +70,9 @@ class DefaultSerDes:
         if not data:
             return None
         try:
-            return from_tagged_json(data)
+            if may_hold_envelopes(data):
+                return _tagged().from_tagged_json(data)
+            return from_json(data)
         except (ValueError, RecursionError) as error:
             raise unreadable(context, str(error)) from error
 
@@ -78,12 +81,7 @@ class DefaultSerDes:
         plain = plain_json(value)
         if plain is not None and MARK_AS_KEY not in plain[0]:
             return plain
-        try:
-            text = tagged_json(value)
-        except Unfaithful as unfaithful:
-            raise refusal(context, _advice(unfaithful)) from None
-        except RecursionError:
-            raise refusal(context, f"it {TOO_DEEP}") from None
+        text = _tagged().tagged_json(value, context)
         return text, self.deserialize(text, context)
 
 
@@ -145,8 +143,9 @@ class PassThroughSerDes:
         return data
 
 
-def _advice(unfaithful: Unfaithful) -> str:
-    what = f"{unfaithful.where()} {unfaithful.why}"
-    if unfaithful.is_about_class:
-        return f"{what}, which would come back as something else; {ANNOTATE}"
-    return what
+@cache
+def _tagged() -> ModuleType:
+    # Late: plain JSON carries most of what is recorded.
+    from durable_core._values import serdes_tagged  # noqa: PLC0415
+
+    return serdes_tagged

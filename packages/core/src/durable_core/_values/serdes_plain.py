@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MARK: Final = "$py"
+"""The key of an envelope; what is in them is `serdes_tagged`'s business."""
+MARK_AS_KEY: Final = '"$py":'
+"""In a compact text this stands nowhere but before the value of a key: quotes in strings are
+escaped."""
+_QUOTED_MARK: Final = '"$py"'
+
 MAX_DEPTH: Final = 200
 """Levels of `[` and `{` in a text: a reader deep in its own stack must still be able to read it."""
 
@@ -40,6 +47,11 @@ def from_json(data: str, decoder: json.JSONDecoder = _DECODER) -> Any:
         if end == len(data):
             return value
     return decoder.decode(data)
+
+
+def may_hold_envelopes(data: str) -> bool:
+    """Whether the mark stands in a JSON text, as a key or, by chance, as a string."""
+    return _QUOTED_MARK in data
 
 
 def plain_json(value: object) -> tuple[str, Any] | None:

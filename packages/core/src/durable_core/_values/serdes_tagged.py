@@ -15,8 +15,9 @@ from importlib import import_module
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
-from durable_core._values.serdes_context import class_of
+from durable_core._values.serdes_context import ANNOTATE, class_of, refusal
 from durable_core._values.serdes_plain import (
+    MARK,
     MAX_DEPTH,
     PLAIN_INT_BITS,
     from_json,
@@ -28,12 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import tzinfo
 
-MARK: Final = "$py"
-MARK_AS_KEY: Final = '"$py":'
-"""In a compact text this stands nowhere but before the value of a key: quotes in strings are
-escaped."""
+    from durable_core._values.serdes_context import SerDesContext
+
 _TEXT: Final = frozenset({str})
-_QUOTED_MARK: Final = '"$py"'
 TOO_DEEP: Final = f"is nested more than {MAX_DEPTH} levels deep, or holds itself"
 
 
@@ -59,26 +57,33 @@ class Unfaithful(Exception):  # noqa: N818
         return "$" + "".join(parts)
 
 
-def tagged_json(value: Any) -> str:
+def tagged_json(value: Any, context: SerDesContext) -> str:
     """The JSON text of a value of any supported type.
 
     Raises:
-        Unfaithful: Something in it would not come back as it is.
+        SerDesError: Something in it would not come back as it is.
     """
-    text = to_json(_writer(value)(value, 0))
+    try:
+        text = to_json(_writer(value)(value, 0))
+    except Unfaithful as unfaithful:
+        raise refusal(context, _advice(unfaithful)) from None
+    except RecursionError:
+        raise refusal(context, f"it {TOO_DEEP}") from None
     if not is_storable(text):
-        raise Unfaithful(TOO_DEEP)
+        raise refusal(context, f"$ {TOO_DEEP}")
     return text
 
 
 def from_tagged_json(data: str) -> Any:
-    """The value of a JSON text with or without envelopes; raises `ValueError`, `RecursionError`."""
-    return from_json(data, _ENVELOPE_DECODER) if may_hold_envelopes(data) else from_json(data)
+    """The value of a JSON text with envelopes; raises `ValueError`, `RecursionError`."""
+    return from_json(data, _ENVELOPE_DECODER)
 
 
-def may_hold_envelopes(data: str) -> bool:
-    """Whether the mark stands in a JSON text, as a key or, by chance, as a string."""
-    return _QUOTED_MARK in data
+def _advice(unfaithful: Unfaithful) -> str:
+    what = f"{unfaithful.where()} {unfaithful.why}"
+    if unfaithful.is_about_class:
+        return f"{what}, which would come back as something else; {ANNOTATE}"
+    return what
 
 
 def _writer(value: object) -> Callable[[Any, int], Any]:
