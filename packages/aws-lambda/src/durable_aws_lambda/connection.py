@@ -7,7 +7,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-from durable_aws_lambda.certificates import trusted_certificates
+from durable_aws_lambda.certificates import trusting_all, trusting_amazon
 from durable_aws_lambda.response import BrokenResponseError, HttpResponse, ResponseReader
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ class ConnectionPool:
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
+        self._trusts_amazon_only = False
 
     async def request(self, message: bytes, timeout_seconds: float) -> HttpResponse:
         """Send a request; one that fails on an idle connection without an answer is sent again.
@@ -178,12 +179,25 @@ class ConnectionPool:
         return None
 
     async def _connect(self) -> Connection:
+        if self._endpoint.is_tls and self._tls is None:
+            amazon = trusting_amazon()
+            self._trusts_amazon_only = amazon is not None
+            self._tls = amazon or trusting_all()
+        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+            try:
+                return await self._open()
+            except ssl.SSLCertVerificationError:
+                if not self._trusts_amazon_only:
+                    raise
+            # Another authority vouches for the other side: a proxy's, or an endpoint's own.
+            self._tls = trusting_all()
+            self._trusts_amazon_only = False
+            return await self._open()
+
+    async def _open(self) -> Connection:
         loop = asyncio.get_running_loop()
         endpoint = self._endpoint
-        if endpoint.is_tls and self._tls is None:
-            self._tls = ssl.create_default_context(cafile=trusted_certificates())
-        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-            _, connection = await loop.create_connection(
-                lambda: Connection(loop), endpoint.host, endpoint.port, ssl=self._tls
-            )
+        _, connection = await loop.create_connection(
+            lambda: Connection(loop), endpoint.host, endpoint.port, ssl=self._tls
+        )
         return connection
