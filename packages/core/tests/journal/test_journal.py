@@ -5,8 +5,14 @@ from __future__ import annotations
 import pytest
 
 from durable_core._journal.divergence import describe, mismatch, unclaimed
-from durable_core._journal.journal import DEADLINE_SUBTYPE, Identity, Journal, is_settled
-from durable_core._protocol.records import Operation, OperationStatus, OperationType
+from durable_core._journal.journal import DEADLINE_SUBTYPE, Journal, is_settled
+from durable_core._protocol.records import (
+    Operation,
+    OperationAction,
+    OperationStatus,
+    OperationType,
+    OperationUpdate,
+)
 
 EXECUTION = Operation("e", OperationType.EXECUTION, OperationStatus.STARTED, 1)
 
@@ -21,6 +27,12 @@ def record(
     kind: OperationType = OperationType.STEP,
 ) -> Operation:
     return Operation(key, kind, status, 1, parent, name, subtype)
+
+
+def called(
+    kind: OperationType, parent: str | None, name: str | None, subtype: str
+) -> OperationUpdate:
+    return OperationUpdate("a", kind, OperationAction.START, parent, name, subtype)
 
 
 def test_the_execution_is_found_wherever_it_stands_and_is_no_record() -> None:
@@ -91,7 +103,7 @@ def test_an_operation_is_described_by_its_subtype_and_name() -> None:
 def test_a_mismatch_says_what_was_expected_found_where_and_what_to_do() -> None:
     error = mismatch(
         record("a", name="charge"),
-        Identity(OperationType.WAIT, "Wait", "cool-off", None),
+        called(OperationType.WAIT, None, "cool-off", "Wait"),
         "3",
         "orders.py:41",
     )
@@ -112,7 +124,7 @@ def test_a_mismatch_says_what_was_expected_found_where_and_what_to_do() -> None:
 
 def test_a_mismatch_of_the_parent_alone_is_told() -> None:
     error = mismatch(
-        record("a", "p", name="n"), Identity(OperationType.STEP, "Step", "n", "q"), "1", "x.py:1"
+        record("a", "p", name="n"), called(OperationType.STEP, "q", "n", "Step"), "1", "x.py:1"
     )
     assert "(x.py:1): parent 'p' became 'q'.\n" in str(error)
 

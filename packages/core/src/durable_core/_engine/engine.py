@@ -19,7 +19,8 @@ from durable_core._engine.scope import CURRENT_SCOPE, ContextBody, OutsideScope,
 from durable_core._engine.timer import TimerWait
 from durable_core._journal.divergence import mismatch, unclaimed
 from durable_core._journal.ids import operation_id as hashed
-from durable_core._journal.journal import Identity, Journal, is_settled
+from durable_core._journal.journal import Journal, is_settled
+from durable_core._protocol.records import OperationAction
 from durable_core._values.errors import ContextScopeError, DurableError
 
 if TYPE_CHECKING:
@@ -205,9 +206,8 @@ class Engine:
             operation.resume(record)
 
     def _diverge(self, operation: ClaimedOperation[Any], record: Operation, path: str) -> None:
-        body = operation.body
-        identity = Identity(operation.type, operation.subtype, operation.name, body.parent_id)
-        failure = mismatch(record, identity, path, operation.site)
+        called = operation.update(OperationAction.START)
+        failure = mismatch(record, called, path, operation.site)
         self.fail(failure)
         raise failure
 

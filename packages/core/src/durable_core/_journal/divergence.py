@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from durable_core._values.errors import NonDeterministicExecutionError
 
 if TYPE_CHECKING:
-    from durable_core._journal.journal import Identity, Journal
-    from durable_core._protocol.records import Operation
+    from durable_core._journal.journal import Journal
+    from durable_core._protocol.records import Operation, OperationUpdate
 
 _SHOWN = 8
 _REMEDY = (
@@ -28,28 +28,28 @@ def _described(record: Operation) -> str:
     return f"{describe(record.type, record.subtype, record.name)}  {record.status}"
 
 
-def _differences(record: Operation, identity: Identity) -> str:
+def _differences(record: Operation, called: OperationUpdate) -> str:
     pairs = (
-        ("type", record.type.value, identity.type.value),
-        ("subtype", record.subtype, identity.subtype),
-        ("name", record.name, identity.name),
-        ("parent", record.parent_id, identity.parent_id),
+        ("type", record.type.value, called.type.value),
+        ("subtype", record.subtype, called.subtype),
+        ("name", record.name, called.name),
+        ("parent", record.parent_id, called.parent_id),
     )
     return ", ".join(f"{what} {old!r} became {new!r}" for what, old, new in pairs if old != new)
 
 
 def mismatch(
-    record: Operation, identity: Identity, path: str, site: object
+    record: Operation, called: OperationUpdate, path: str, site: object
 ) -> NonDeterministicExecutionError:
-    """A call claims a record of another operation."""
-    called = describe(identity.type, identity.subtype, identity.name)
+    """A call, as its update would show it, claims a record of another operation."""
+    what = describe(called.type, called.subtype, called.name)
     return NonDeterministicExecutionError(
         f"at operation {path!r}: the journal has "
         f"{describe(record.type, record.subtype, record.name)}, the code called "
-        f"{called} ({site}): {_differences(record, identity)}.\n"
+        f"{what} ({site}): {_differences(record, called)}.\n"
         f"  {path}\n"
         f"  ├─ recorded  {_described(record)}\n"
-        f"  └─ called    {called}  at {site}\n{_REMEDY}",
+        f"  └─ called    {what}  at {site}\n{_REMEDY}",
         operation_id=record.id,
     )
 

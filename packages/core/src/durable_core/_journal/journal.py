@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from durable_core._protocol.records import Operation, OperationStatus, OperationType
 
@@ -15,15 +14,6 @@ _OPEN_STATUSES = (OperationStatus.STARTED, OperationStatus.PENDING, OperationSta
 def is_settled(record: Operation) -> bool:
     """Whether nothing can happen to the operation any more."""
     return record.status not in _OPEN_STATUSES
-
-
-class Identity(NamedTuple):
-    """What must agree between a record and the call that claims it."""
-
-    type: OperationType
-    subtype: str | None
-    name: str | None
-    parent_id: str | None
 
 
 class Journal:
