@@ -4,13 +4,10 @@ import asyncio
 
 import pytest
 
+from durable_aws_lambda.answers import RefusedError
 from durable_aws_lambda.classify import Refusal
-from durable_aws_lambda.retries import (
-    RealSurroundings,
-    RefusedError,
-    RetryPolicy,
-    send_with_retries,
-)
+from durable_aws_lambda.retries import RetryPolicy, send_with_retries
+from durable_aws_lambda.surroundings import RealSurroundings
 from durable_core.lowlevel import CheckpointError
 
 THROTTLE = Refusal("TooManyRequestsException", "slow down", 429)

@@ -1,10 +1,9 @@
-"""Reads the service's successful answers, from its HTTP API or from boto3."""
+"""Reads the service's answers, from its HTTP API or from boto3; what is none is refused."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from durable_aws_lambda.retries import RefusedError, refused
 from durable_core.lowlevel import (
     CheckpointResponse,
     StatePage,
@@ -12,7 +11,26 @@ from durable_core.lowlevel import (
     page_from_wire,
 )
 
+if TYPE_CHECKING:
+    from durable_aws_lambda.classify import Refusal
+
 UNREADABLE = "UnreadableResponse"
+
+
+class RefusedError(Exception):
+    """One attempt at a call did not succeed."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(f"{refusal.code}: {refusal.message}")
+        self.refusal = refusal
+
+
+def refused(code: str, message: str) -> RefusedError:
+    """Return the error for an attempt that got no answer, or none that can be read."""
+    # Late: a cold start does not wait for what is seldom refused.
+    from durable_aws_lambda.classify import Refusal  # noqa: PLC0415
+
+    return RefusedError(Refusal(code, message))
 
 
 def checkpoint_response(answer: Any) -> CheckpointResponse:

@@ -6,15 +6,10 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from durable_aws_lambda.answers import checkpoint_response, state_page
+from durable_aws_lambda.answers import RefusedError, checkpoint_response, state_page
 from durable_aws_lambda.classify import Refusal
-from durable_aws_lambda.retries import (
-    RealSurroundings,
-    RefusedError,
-    RetryPolicy,
-    Surroundings,
-    send_with_retries,
-)
+from durable_aws_lambda.retries import RetryPolicy, send_with_retries
+from durable_aws_lambda.surroundings import RealSurroundings, Surroundings
 from durable_core.lowlevel import update_to_wire
 
 if TYPE_CHECKING:

@@ -7,25 +7,25 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from durable_aws_lambda.answers import checkpoint_response, state_page, unreadable
+from durable_aws_lambda.answers import (
+    RefusedError,
+    checkpoint_response,
+    refused,
+    state_page,
+    unreadable,
+)
 from durable_aws_lambda.connection import READ_TIMEOUT_SECONDS, ConnectionPool
 from durable_aws_lambda.credentials import CredentialSource, credential_source
 from durable_aws_lambda.endpoints import Endpoint, region_of, resolve_endpoint
 from durable_aws_lambda.response import BrokenResponseError, HttpResponse
-from durable_aws_lambda.retries import (
-    RealSurroundings,
-    RefusedError,
-    RetryPolicy,
-    Surroundings,
-    refused,
-    send_with_retries,
-)
 from durable_aws_lambda.signing import Signer, UnsignedRequest, quote_label
+from durable_aws_lambda.surroundings import RealSurroundings, Surroundings
 from durable_core.lowlevel import CheckpointError, update_to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from durable_aws_lambda.retries import RetryPolicy
     from durable_core.lowlevel import CheckpointRequest, CheckpointResponse, StatePage
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class LambdaClient:
         self._endpoint = endpoint
         self._region = region
         self._credentials = credentials
-        self._policy = policy or RetryPolicy()
+        self._policy = policy
         self._surroundings = surroundings or RealSurroundings()
         self._read_timeout_seconds = read_timeout_seconds
         self._warm: Warm | None = None
@@ -131,9 +131,15 @@ class LambdaClient:
             self._warm.pool.close()
 
     async def _send(self, attempt_once: Callable[[], Awaitable[T]]) -> T:
-        return await send_with_retries(
-            attempt_once, self._policy, self._surroundings, self._deadline
-        )
+        try:
+            return await attempt_once()
+        except RefusedError as error:
+            refusal = error
+        # Late: a cold start does not wait for what is seldom refused.
+        from durable_aws_lambda.retries import RetryPolicy, resend  # noqa: PLC0415
+
+        policy = self._policy or RetryPolicy()
+        return await resend(refusal, attempt_once, policy, self._surroundings, self._deadline)
 
     def _warm_up(self) -> Warm:
         if self._warm is None:

@@ -1,47 +1,16 @@
-"""When a refused call is sent again: botocore's standard mode, bounded by the invocation's end."""
+"""When a refused call is sent again: botocore's standard mode, bounded by the invocation's end.
 
-import asyncio
-import os
-import time
+Imported at the first refusal: a cold start without one does not wait for it.
+"""
+
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
-if TYPE_CHECKING:
-    from durable_aws_lambda.classify import Refusal
+from durable_aws_lambda.answers import RefusedError
+from durable_aws_lambda.classify import Verdict, error_of, verdict_on
+from durable_aws_lambda.surroundings import Surroundings
 
 T = TypeVar("T")
-
-
-class RefusedError(Exception):
-    """One attempt at a call did not succeed."""
-
-    def __init__(self, refusal: "Refusal") -> None:
-        super().__init__(f"{refusal.code}: {refusal.message}")
-        self.refusal = refusal
-
-
-def refused(code: str, message: str) -> RefusedError:
-    """Return the error for an attempt that got no answer, or none that can be read."""
-    # Late, here and below: a cold start does not wait for what is seldom refused.
-    from durable_aws_lambda.classify import Refusal  # noqa: PLC0415
-
-    return RefusedError(Refusal(code, message))
-
-
-class Surroundings(Protocol):
-    """What the retry loop needs from the world."""
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        ...
-
-    def random(self) -> float:
-        """A number in [0, 1)."""
-        ...
-
-    async def sleep(self, seconds: float, /) -> None:
-        """Let time pass."""
-        ...
 
 
 class RetryPolicy(NamedTuple):
@@ -63,42 +32,38 @@ async def send_with_retries(
     surroundings: Surroundings,
     deadline: float | None,
 ) -> T:
-    """Attempt a call until it is answered; raises `CheckpointError` when that does not come.
+    """Attempt a call until it is answered; see `resend`."""
+    try:
+        return await attempt_once()
+    except RefusedError as error:
+        refused = error
+    return await resend(refused, attempt_once, policy, surroundings, deadline)
+
+
+async def resend(
+    error: RefusedError,
+    attempt_once: Callable[[], Awaitable[T]],
+    policy: RetryPolicy,
+    surroundings: Surroundings,
+    deadline: float | None,
+) -> T:
+    """Attempt a call that was refused until it is answered, or raise `CheckpointError`.
 
     `deadline`, in seconds since the epoch, is when the process ends: no wait goes past it.
     """
-    attempt = 0
+    attempt = 1
     while True:
+        refusal = error.refusal
+        verdict = verdict_on(refusal)
+        failure = error_of(refusal, verdict)
+        if verdict is not Verdict.RESEND or attempt >= policy.max_attempts:
+            raise failure from error
+        delay = policy.delay(attempt, surroundings.random(), refusal.retry_after_seconds)
+        if deadline is not None and surroundings.now() + delay >= deadline:
+            raise failure from error
+        await surroundings.sleep(delay)
         attempt += 1
         try:
             return await attempt_once()
-        except RefusedError as error:
-            from durable_aws_lambda.classify import Verdict, error_of, verdict_on  # noqa: PLC0415
-
-            refusal = error.refusal
-            verdict = verdict_on(refusal)
-            failure = error_of(refusal, verdict)
-            if verdict is not Verdict.RESEND or attempt >= policy.max_attempts:
-                raise failure from error
-        delay = policy.delay(attempt, surroundings.random(), refusal.retry_after_seconds)
-        if deadline is not None and surroundings.now() + delay >= deadline:
-            raise failure
-        await surroundings.sleep(delay)
-
-
-class RealSurroundings:
-    """The process's clock and the kernel's randomness: a restored snapshot repeats nothing."""
-
-    __slots__ = ()
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
-
-    def random(self) -> float:
-        """A number in [0, 1)."""
-        return int.from_bytes(os.urandom(7)) / 2**56
-
-    async def sleep(self, seconds: float, /) -> None:
-        """Let time pass on the running loop."""
-        await asyncio.sleep(seconds)
+        except RefusedError as again:
+            error = again
