@@ -18,7 +18,7 @@ def test_a_gather_of_a_step_and_a_wait_suspends_only_after_the_step_is_recorded(
 
     def blocking() -> str:
         runs["blocking"] += 1
-        release.wait(0.3)
+        release.wait(0.05)
         return "recorded"
 
     async def workflow(event: Any, context: DurableContext) -> Any:
