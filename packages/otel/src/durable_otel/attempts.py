@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opentelemetry import trace
-from opentelemetry.context import attach, detach
+from opentelemetry.context import Context, attach, detach, get_current
 
 from durable_otel.attributes import (
     ATTEMPT_NUMBER,
@@ -15,12 +14,13 @@ from durable_otel.attributes import (
     describe_error,
     operation_attributes,
 )
+from durable_otel.tracer import SPAN_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Token
 
-    from opentelemetry.context import Context
+    from opentelemetry import trace
 
     from durable_core.lowlevel import AttemptOutcome, OperationDetails
     from durable_otel.nodes import Node
@@ -48,14 +48,15 @@ class AttemptSpan:
         number = self._operation.attempt or 1
         known = node.attributes or operation_attributes(facts.arn, self._operation)
         node.attempt = self
-        self._span = facts.starter.start(
+        current = get_current()
+        self._span = span = facts.starter.start(
             f"{node.name} attempt {number}",
-            view.context_of(node),
-            attributes={**known, ATTEMPT_NUMBER: number},
-            links=view.attempt_links,
+            Context({**current, SPAN_KEY: view.stand_in(node)}),
+            {**known, ATTEMPT_NUMBER: number},
+            view.attempt_links,
             start_ns=facts.clock.now(),
         )
-        self._token = attach(trace.set_span_in_context(self._span))
+        self._token = attach(Context({**current, SPAN_KEY: span}))
         return self._told
 
     def _told(self, outcome: AttemptOutcome) -> None:

@@ -77,14 +77,22 @@ def begin(invocation: InvocationDetails, settings: Settings, ledger: Ledger) -> 
     span = starter.start(
         "Invocation",
         context.get_current() if is_ambient else ancestor,
-        attributes=attributes,
+        attributes,
         start_ns=start_ns,
     )
     if span.is_recording():
         starter.settle(trace.set_span_in_context(span, context.Context()), own_trace)
     state = span.get_span_context().trace_state
     workflow = trace.SpanContext(own_trace, workflow_span_id(arn), False, flags, state)
-    facts = Facts(arn, starter, clock, ledger, memory, workflow, span)
+    facts = Facts(
+        arn,
+        workflow,
+        span,
+        starter=starter,
+        clock=clock,
+        ledger=ledger,
+        memory=memory,
+    )
     root = Node(None, None, start_ns, is_taken_up=not invocation.is_first_invocation)
     if settings.view is View.EXECUTION and starter.has_chosen_ids:
         view: SpanView = ExecutionView(facts)

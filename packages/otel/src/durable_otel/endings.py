@@ -75,7 +75,7 @@ def export_workflow(
     span = facts.starter.start(
         name,
         begun.ancestor,
-        attributes=attributes,
+        attributes,
         start_ns=start_ns,
         span_id=facts.workflow.span_id,
     )

@@ -23,6 +23,9 @@ class Node:
         is_first: Its span has the operation's own id, and not that of a continuation.
         open_children: What is open in it, in start order; None: nothing ever was.
         links: What its span links to.
+        span: Its span, once started.
+        span_id: The id that its span has, where that is known before it starts.
+        stand_in: What stands for the span until it is started.
         context: What its children have as parent, once they asked.
         attempt: The attempt that runs.
         body_end_ns: When its body ended.
@@ -32,28 +35,20 @@ class Node:
         has_exported_child: Whether a span that was exported names it as parent.
     """
 
-    __slots__ = (
-        "attempt",
-        "attributes",
-        "body_end_ns",
-        "context",
-        "ended_as",
-        "has_exported_child",
-        "high_ns",
-        "is_dead",
-        "is_first",
-        "is_silent",
-        "is_taken_up",
-        "links",
-        "low_ns",
-        "name",
-        "open_children",
-        "operation",
-        "parent",
-        "span",
-        "span_id",
-        "start_ns",
-    )
+    # Defaults of the class, not of `__init__`: one is made for each operation, and most keep them.
+    is_dead = False
+    is_first = False
+    links: tuple[trace.Link, ...] = ()
+    span: trace.Span | None = None
+    span_id = 0
+    stand_in: trace.Span | None = None
+    context: Context | None = None
+    attempt: Any = None
+    body_end_ns = 0
+    ended_as = ""
+    high_ns = 0
+    has_exported_child = False
+    open_children: dict[str, Node] | None = None
 
     def __init__(
         self,
@@ -65,24 +60,10 @@ class Node:
     ) -> None:
         self.parent = parent
         self.operation = operation
-        self.start_ns = start_ns
-        self.is_taken_up = is_taken_up
-        self.is_silent = is_taken_up
-        self.is_dead = False
-        self.is_first = False
+        self.start_ns = self.low_ns = start_ns
+        self.is_taken_up = self.is_silent = is_taken_up
         self.name = "" if operation is None else operation.name or operation.operation_id
         self.attributes: dict[str, Any] = {}
-        self.links: tuple[trace.Link, ...] = ()
-        self.span: trace.Span | None = None
-        self.span_id = 0
-        self.context: Context | None = None
-        self.attempt: Any = None
-        self.body_end_ns = 0
-        self.ended_as = ""
-        self.low_ns = start_ns
-        self.high_ns = 0
-        self.has_exported_child = False
-        self.open_children: dict[str, Node] | None = None
 
     def cover(self, start_ns: int, end_ns: int) -> None:
         """Reach as far as a child that is exported."""

@@ -157,20 +157,16 @@ class TracingPlugin(Instrumentation):
             return
         parent = self._parent_of(operation)
         node = Node(parent, operation, self.facts.clock.now(), is_taken_up=operation.is_replayed)
-        self._nodes[operation.operation_id] = node
+        operation_id = operation.operation_id
+        self._nodes[operation_id] = node
         if self._leftovers is not None:
             self._leftovers.seen(operation)
         if parent.is_dead:
             node.is_dead = node.is_silent = True
             return
-        if not operation.is_replayed:
+        if parent.is_silent and not operation.is_replayed:
             _wake(parent)
-        self._opened(operation.operation_id, node)
-
-    def operation_end(self, operation: OperationDetails, /) -> None:
-        """End its span."""
-        if self._is_recorded:
-            self._ended(operation)
+        self._opened(operation_id, node)
 
     def operation_replayed(self, operation: OperationDetails, /) -> None:
         """Nothing, unless it ended in an invocation that failed before it knew."""
@@ -181,33 +177,50 @@ class TracingPlugin(Instrumentation):
         if operation.operation_id in self.facts.memory.unsettled:
             self._ended(operation)
 
+    def operation_end(self, operation: OperationDetails, /) -> None:
+        """End its span."""
+        if self._is_recorded:
+            self._ended(operation)
+
     def _ended(self, operation: OperationDetails) -> None:
         operation_id = operation.operation_id
         facts = self.facts
         now_ns = facts.clock.now()
         node = self._nodes.get(operation_id)
         if node is None or node.is_dead:
-            node = Node(self._parent_of(operation), operation, now_ns, is_taken_up=True)
-            node.is_dead = True
-            self._nodes[operation_id] = node
-            self.view.open(node)
-            self._settle_children(operation_id)
+            node = self._take_up_dead(operation, now_ns)
             now_ns = facts.clock.now()
         elif operation_id not in self._open:
             return
-        if not operation.is_replayed and node.parent is not None:
-            _wake(node.parent)
-        self._note_lead(node, operation)
+        parent = node.parent
+        if parent is not None and parent.is_silent and not operation.is_replayed:
+            _wake(parent)
+        if not node.is_taken_up and operation.started_at_ms is not None:
+            lead_ns = node.start_ns - operation.started_at_ms * NS_PER_MS
+            if lead_ns >= STAMP_NS:
+                facts.ledger.see_ahead(lead_ns)
+        end_ns = node.body_end_ns or now_ns
+        is_context = operation.type == CONTEXT
         if self._leftovers is not None:
             self._leftovers.seen(operation)
-            if operation.type == CONTEXT:
-                self._leftovers.export(node, node.body_end_ns or now_ns)
-        facts.memory.unsettled.pop(operation_id, None)
-        self.view.close(node, operation, node.body_end_ns or now_ns)
+            if is_context:
+                self._leftovers.export(node, end_ns)
+        memory = facts.memory
+        memory.unsettled.pop(operation_id, None)
+        self.view.close(node, operation, end_ns)
         self._closed(operation_id, node)
-        facts.memory.starts_ns.pop(operation_id, None)
-        if operation.type != CONTEXT:
-            self._nodes.pop(operation_id, None)
+        memory.starts_ns.pop(operation_id, None)
+        if not is_context:
+            del self._nodes[operation_id]
+
+    def _take_up_dead(self, operation: OperationDetails, now_ns: int) -> Node:
+        """An operation of which an earlier invocation did not see the end."""
+        node = Node(self._parent_of(operation), operation, now_ns, is_taken_up=True)
+        node.is_dead = True
+        self._nodes[operation.operation_id] = node
+        self.view.open(node)
+        self._settle_children(operation.operation_id)
+        return node
 
     def _settle_children(self, parent_id: str) -> None:
         """What a failed invocation left open in a context whose end did become durable."""
@@ -216,13 +229,6 @@ class TracingPlugin(Instrumentation):
             is_ended = operation.status in ("SUCCEEDED", "FAILED")
             if is_ended or self._leftovers is not None:
                 self._ended(operation)
-
-    def _note_lead(self, node: Node, operation: OperationDetails) -> None:
-        if node.is_taken_up or operation.started_at_ms is None:
-            return
-        lead_ns = node.start_ns - operation.started_at_ms * NS_PER_MS
-        if lead_ns >= STAMP_NS:
-            self._ledger.see_ahead(lead_ns)
 
     def _parent_of(self, operation: OperationDetails) -> Node:
         body = RUNNING_BODY.get()
@@ -293,9 +299,7 @@ class TracingPlugin(Instrumentation):
         begun = self.begun
         node = self._nodes.get(operation.operation_id)
         if node is not None:
-            carrier[XRAY_HEADER] = xray_header(
-                trace.get_current_span(begun.view.context_of(node)).get_span_context()
-            )
+            carrier[XRAY_HEADER] = xray_header(begun.view.stand_in(node).get_span_context())
         elif begun.caller is not None:
             carrier[XRAY_HEADER] = xray_header(begun.caller)
 

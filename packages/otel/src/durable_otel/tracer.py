@@ -8,9 +8,11 @@ generator stay as they are. On a provider that shows no generator, ids are its o
 from __future__ import annotations
 
 import copy
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
             ...
 
 
+SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
+"""Where a context has its span: it is made in one go with it, where the API makes it in four."""
 _SDK_SAMPLERS: Final = "opentelemetry.sdk.trace.sampling"
 _ALWAYS_ON: Final = "AlwaysOnSampler"
 _FOLLOWS_PARENTS: Final = (
@@ -54,19 +58,19 @@ class ChosenIds:
         return getattr(self._generator, name)
 
 
-class Sampled:
-    """A sampler's answer."""
+class Sampled(tuple[Any, Any, Any]):
+    """A sampler's answer. A tuple, as those are made without running any code of Python's."""
 
-    __slots__ = ("attributes", "decision", "trace_state")
-
-    def __init__(self, decision: Any, attributes: Any, trace_state: Any) -> None:
-        self.decision = decision
-        self.attributes = attributes
-        self.trace_state = trace_state
+    __slots__ = ()
+    decision: Any = property(itemgetter(0))
+    attributes: Any = property(itemgetter(1))
+    trace_state: Any = property(itemgetter(2))
 
 
 class Settled:
     """Answers for a sampler which would say the same for each span of an invocation."""
+
+    __slots__ = ("_decision", "_trace_state")
 
     def __init__(self, answer: Any) -> None:
         self._decision = answer.decision
@@ -80,10 +84,11 @@ class Settled:
         kind: object = None,
         attributes: object = None,
         *_: object,
+        **__: object,
     ) -> Sampled:
         """Record it."""
         del parent_context, trace_id, name, kind
-        return Sampled(self._decision, attributes, self._trace_state)
+        return Sampled((self._decision, attributes, self._trace_state))
 
 
 class SpanStarter:
@@ -111,7 +116,7 @@ class SpanStarter:
 
     def settle(self, above: Context, trace_id: int) -> None:
         """Ask the sampler once for all spans below a sampled one, if it follows parents."""
-        sampler = getattr(self._plain, "sampler", None)
+        sampler: Any = getattr(self._plain, "sampler", None)
         if not self.has_chosen_ids or not _follows_parents(sampler):
             return
         answer: Any = sampler.should_sample(above, trace_id, "Workflow")
@@ -124,9 +129,9 @@ class SpanStarter:
         self,
         name: str,
         context: Context,
-        *,
         attributes: Mapping[str, Any],
         links: Sequence[trace.Link] = (),
+        *,
         start_ns: int,
         span_id: int = 0,
     ) -> trace.Span:

@@ -38,8 +38,12 @@ if TYPE_CHECKING:
             """What its children have as their parent."""
             ...
 
+        def stand_in(self, node: Node) -> trace.Span:
+            """Its span, or what stands for that until it is started."""
+            ...
+
         def span_context_of(self, node: Node) -> trace.SpanContext:
-            """The span that stands for it."""
+            """The context of its span."""
             ...
 
 
@@ -59,12 +63,13 @@ class Facts:
     def __init__(
         self,
         arn: str,
+        workflow: trace.SpanContext,
+        invocation: trace.Span,
+        *,
         starter: SpanStarter,
         clock: CausalClock,
         ledger: Ledger,
         memory: Memory,
-        workflow: trace.SpanContext,
-        invocation: trace.Span,
     ) -> None:
         self.arn = arn
         self.starter = starter
@@ -80,14 +85,9 @@ class Facts:
         trace_id, trace_flags, trace_state = self._own
         return trace.SpanContext(trace_id, span_id, False, trace_flags, trace_state)
 
-    def first_id(self, operation_id: str) -> int:
-        """The span id that an operation has wherever it is first started."""
-        return operation_span_id(self.arn, operation_id)
-
-    def placeholder(self, node: Node) -> Context:
-        """The context that has a span as parent which is started when it ends."""
-        found = Placeholder(self.own_context(node.span_id), node.name, node.attributes)
-        return trace.set_span_in_context(found)
+    def placeholder(self, node: Node) -> Placeholder:
+        """What stands for a span that is started when it ends."""
+        return Placeholder(self.own_context(node.span_id), node.name, node.attributes)
 
     def export(
         self,
@@ -106,12 +106,7 @@ class Facts:
         else:
             status = describe_end(attributes, operation)
         span = self.starter.start(
-            node.name,
-            parent,
-            attributes=attributes,
-            links=node.links,
-            start_ns=start_ns,
-            span_id=node.span_id,
+            node.name, parent, attributes, node.links, start_ns=start_ns, span_id=node.span_id
         )
         if status is not None:
             span.set_status(status)
@@ -126,9 +121,13 @@ class Placeholder(trace.NonRecordingSpan):
     status = UNSET
 
     def __init__(self, context: trace.SpanContext, name: str, attributes: dict[str, Any]) -> None:
-        super().__init__(context)
+        self._context = context
         self.name = name
         self.attributes = attributes
+
+    def get_span_context(self) -> trace.SpanContext:
+        """The context of the span to come."""
+        return self._context
 
 
 class InvocationView:
@@ -163,7 +162,7 @@ class InvocationView:
         node.links = links = self.attempt_links
         if operation.is_virtual:
             return
-        span_id = facts.first_id(operation_id)
+        span_id = operation_span_id(facts.arn, operation_id)
         if node.is_taken_up or operation_id in facts.memory.used_ids:
             node.links = (trace.Link(facts.own_context(span_id)), *links) if links else ()
         else:
@@ -174,52 +173,57 @@ class InvocationView:
         node.span = self._facts.starter.start(
             node.name,
             self.context_of(parent),
-            attributes=node.attributes,
-            links=node.links,
+            node.attributes,
+            node.links,
             start_ns=node.start_ns,
             span_id=node.span_id,
         )
 
     def close(self, node: Node, operation: OperationDetails | None, end_ns: int) -> None:
         """End the segment."""
-        parent = node.parent
-        if parent is None or (node.span is None and not node.attributes and operation is None):
+        parent, span = node.parent, node.span
+        if span is not None:
+            self._end(span, operation, end_ns)
             return
         if not node.attributes and operation is not None:
             self._identify(node, operation)
-        if node.span is None:
-            facts = self._facts
-            facts.export(
-                node, operation, self.context_of(parent), start_ns=node.start_ns, end_ns=end_ns
-            )
-            return
+        # A virtual context without anything in it has neither a span nor what one would say.
+        if node.attributes and parent is not None:
+            above = parent.context or self.context_of(parent)
+            self._facts.export(node, operation, above, start_ns=node.start_ns, end_ns=end_ns)
+
+    def _end(self, span: trace.Span, operation: OperationDetails | None, end_ns: int) -> None:
         told: dict[str, Any] = {OPERATION_STATUS: "STARTED"}
         if operation is not None:
             status = describe_end(told, operation)
             if status is not None:
-                node.span.set_status(status)
-        node.span.set_attributes(told)
-        node.span.end(end_ns)
+                span.set_status(status)
+        span.set_attributes(told)
+        span.end(end_ns)
 
     def context_of(self, node: Node) -> Context:
-        """The segment; that of a virtual context begins when something is in it."""
+        """A context with the segment."""
         if node.context is None:
-            if node.span is None and node.span_id:
-                node.context = self._facts.placeholder(node)
-                return node.context
-            if node.span is None and node.operation is not None and node.parent is not None:
-                self._identify(node, node.operation)
-                self._start(node, node.parent)
-            node.context = trace.set_span_in_context(node.span or trace.INVALID_SPAN)
+            node.context = trace.set_span_in_context(self.stand_in(node))
         return node.context
+
+    def stand_in(self, node: Node) -> trace.Span:
+        """The segment; that of a virtual context begins when something is in it."""
+        found = node.span or node.stand_in
+        if found is None and node.span_id:
+            found = node.stand_in = self._facts.placeholder(node)
+        elif found is None and node.operation is not None and node.parent is not None:
+            self._identify(node, node.operation)
+            self._start(node, node.parent)
+            found = node.span
+        return found or trace.INVALID_SPAN
 
     def span_context_of(self, node: Node) -> trace.SpanContext:
         """The segment's; while a body without one is silent, that of what encloses it."""
         enclosing: Node = node
         while enclosing.span is None and enclosing.is_silent and enclosing.parent is not None:
             enclosing = enclosing.parent
-        self.context_of(enclosing)
-        return (enclosing.span or trace.INVALID_SPAN).get_span_context()
+        return self.stand_in(enclosing).get_span_context()
 
 
 class ExecutionView:
@@ -237,7 +241,7 @@ class ExecutionView:
         elif operation.is_virtual:
             node.span_id = self._facts.starter.new_span_id()
         else:
-            node.span_id = self._facts.first_id(operation.operation_id)
+            node.span_id = operation_span_id(self._facts.arn, operation.operation_id)
             node.attributes = operation_attributes(self._facts.arn, operation)
 
     def close(self, node: Node, operation: OperationDetails | None, end_ns: int) -> None:
@@ -285,10 +289,16 @@ class ExecutionView:
         return began_ns, min(max(began_ns + took_ns, left_ns), end_ns)
 
     def context_of(self, node: Node) -> Context:
-        """A placeholder of the span to come."""
+        """A context with a placeholder of the span to come."""
         if node.context is None:
-            node.context = self._facts.placeholder(node)
+            node.context = trace.set_span_in_context(self.stand_in(node))
         return node.context
+
+    def stand_in(self, node: Node) -> trace.Span:
+        """A placeholder of the span to come."""
+        if node.stand_in is None:
+            node.stand_in = self._facts.placeholder(node)
+        return node.stand_in
 
     def span_context_of(self, node: Node) -> trace.SpanContext:
         """The context of the span to come."""
