@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Protocol
 
+    class Body(Protocol):
+        """The body of the handler or of a context."""
 
-class Body(Protocol):
-    """The body of the handler or of a context."""
+        @property
+        def is_silent(self) -> bool:
+            """Whether it runs over what an earlier invocation has been through."""
+            ...
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether it runs over what an earlier invocation has been through."""
-        ...
+        def span_context(self) -> trace.SpanContext:
+            """The span that stands for it."""
+            ...
 
-    def span_context(self) -> trace.SpanContext:
-        """The span that stands for it."""
-        ...
-
-    def real_span(self) -> trace.Span | None:
-        """That span, where it is open."""
-        ...
+        def real_span(self) -> trace.Span | None:
+            """That span, where it is open."""
+            ...
 
 
 class BodySpan(trace.Span):

@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-
-from durable_otel.carriers import baggage_header, traceparent
-from durable_otel.endings import global_meter_provider
-from durable_otel.flusher import Flusher
-from durable_otel.ledger import Ledger
-from durable_otel.plugin import TracingPlugin
 from durable_otel.settings import DEFAULT_FLUSH_SECONDS, Settings, View, settings_from_environment
 
 if TYPE_CHECKING:
@@ -24,7 +17,14 @@ class Tracing:
     """Makes the plugin of each invocation; remembers what helps from one to the next."""
 
     def __init__(self, settings: Settings) -> None:
+        # OpenTelemetry is loaded by who makes a plugin, not by who could: while a host starts, and
+        # not in its first invocation.
+        from durable_otel.flusher import Flusher  # noqa: PLC0415
+        from durable_otel.ledger import Ledger  # noqa: PLC0415
+        from durable_otel.plugin import TracingPlugin  # noqa: PLC0415
+
         self.settings = settings
+        self._plugin = TracingPlugin
         self._ledger = Ledger()
         self._flusher = Flusher()
         self._instruments: Instruments | None = None
@@ -33,11 +33,13 @@ class Tracing:
         """Return the plugin of one invocation."""
         settings = self.settings
         if not settings.metrics:
-            return TracingPlugin(settings, self._ledger, self._flusher)
+            return self._plugin(settings, self._ledger, self._flusher)
+        from durable_otel.endings import global_meter_provider  # noqa: PLC0415 - as above
+
         provider = settings.meter_provider or global_meter_provider()
         if type(provider).__name__ in ("_ProxyMeterProvider", "NoOpMeterProvider"):
             # Nobody takes metrics: hooks that only they need are left out.
-            return TracingPlugin(settings, self._ledger, self._flusher)
+            return self._plugin(settings, self._ledger, self._flusher)
         from durable_otel.metrics import Instruments, MeteredPlugin  # noqa: PLC0415 - as above
 
         instruments = self._instruments
@@ -108,7 +110,9 @@ def otel_carrier() -> dict[str, str]:
 
     In an execution's input under `_otel`, they make the execution part of the caller's trace.
     """
-    from opentelemetry import baggage  # noqa: PLC0415 - who hands on no carrier loads none
+    from opentelemetry import baggage, trace  # noqa: PLC0415 - who hands on no carrier loads none
+
+    from durable_otel.carriers import baggage_header, traceparent  # noqa: PLC0415 - as above
 
     span = trace.get_current_span().get_span_context()
     if not span.is_valid:
