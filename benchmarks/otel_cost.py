@@ -6,8 +6,13 @@
 Three runs of the same workflow, a step after another, on a service that answers at once: without a
 plugin, with a plugin that overrides no hook, and with spans (two for each step: the operation and
 its attempt) handed to the SDK's batch processor and an exporter that drops them. Beside them, what
-two such spans cost when the SDK makes them alone. CPU time of the process, the best of several
-rounds; every round is an execution of its own.
+the same two spans (name, attributes, link, times, status) cost when the SDK makes them alone: in a
+loop, and in place, which is in the steps of the same workflow without a plugin, where caches are as
+cold as they are for ours. CPU time of the process, the best and the median of several rounds; every
+round is an execution of its own.
+
+The import is told over the core's. What `instrument()` loads when it is called is told apart: with
+OpenTelemetry's API loaded already, as it is where an application traces, and without.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import argparse
 import asyncio
 import gc
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -24,7 +30,13 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    SimpleSpanProcessor,
+    SpanExporter,
+    SpanExportResult,
+)
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from durable_core.lowlevel import (
     CheckpointRequest,
@@ -42,7 +54,7 @@ from durable_core.lowlevel import (
 from durable_otel import View, instrument
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from durable_core import DurableContext
     from durable_core.lowlevel import PluginFactory
@@ -104,7 +116,7 @@ async def body() -> int:
     return 1
 
 
-def steps(count: int) -> Any:
+def steps(count: int, body: Callable[[], Awaitable[int]]) -> Any:
     async def handler(_: Any, context: DurableContext) -> int:
         for _ in range(count):
             await context.step("step", body)
@@ -113,12 +125,17 @@ def steps(count: int) -> Any:
     return handler
 
 
-def round_us(count: int, number: int, plugins: tuple[PluginFactory, ...]) -> float:
+def round_us(
+    count: int,
+    number: int,
+    plugins: tuple[PluginFactory, ...],
+    body: Callable[[], Awaitable[int]] = body,
+) -> float:
     """CPU microseconds an operation of one execution."""
     now_ms = time.time_ns() // 1_000_000
     execution = Operation("e", OperationType.EXECUTION, OperationStatus.STARTED, now_ms)
     invocation = InvocationInput(ARN.format(number), "t", (execution,))
-    workflow = Workflow(steps(count), plugins=plugins)
+    workflow = Workflow(steps(count, body), plugins=plugins)
 
     async def run() -> float:
         gc.collect()
@@ -129,8 +146,8 @@ def round_us(count: int, number: int, plugins: tuple[PluginFactory, ...]) -> flo
     return asyncio.run(run())
 
 
-def measure(count: int, rounds: int) -> dict[str, float]:
-    """The best round of each kind; kinds take turns, so that the machine's moods hit all."""
+def measure(count: int, rounds: int) -> dict[str, list[float]]:
+    """The rounds of each kind; kinds take turns, so that the machine's moods hit all."""
     provider = TracerProvider()
     provider.add_span_processor(
         BatchSpanProcessor(Dropping(), max_queue_size=50_000, schedule_delay_millis=60_000)
@@ -141,28 +158,63 @@ def measure(count: int, rounds: int) -> dict[str, float]:
         "invocation": (_tracing(View.INVOCATION, provider),),
         "execution": (_tracing(View.EXECUTION, provider),),
     }
-    best = dict.fromkeys((*kinds, "bare"), float("inf"))
+    alone = spans_alone(provider)
+
+    # Without an annotation: one in a closure is looked up again at each step.
+    async def making_spans():
+        alone()
+        return 1
+
+    found: dict[str, list[float]] = {
+        kind: [] for kind in (*kinds, "bare", "the SDK alone, in place")
+    }
     for number in range(rounds):
-        best["bare"] = min(best["bare"], bare_us(provider))
         for kind, plugins in kinds.items():
-            best[kind] = min(best[kind], round_us(count, number, plugins))
+            found[kind].append(round_us(count, number, plugins))
+        found["the SDK alone, in place"].append(round_us(count, number, (), making_spans))
+        found["bare"].append(loop_us(alone))
     provider.shutdown()
-    return best
+    return found
 
 
-def bare_us(provider: TracerProvider) -> float:
-    """CPU microseconds of two spans as an operation has them, made with the SDK alone."""
-    tracer = provider.get_tracer("bare")
-    above = trace.SpanContext(1, 2, is_remote=True, trace_flags=trace.TraceFlags(1))
-    parent = trace.set_span_in_context(trace.NonRecordingSpan(above))
-    attributes = {f"durable.operation.{number}": "value" for number in range(5)}
-    link = (trace.Link(above),)
+def spans_alone(provider: TracerProvider) -> Callable[[], None]:
+    """Make the spans of one step, as the plugin's are, with the SDK and nothing else."""
+    made = InMemorySpanExporter()
+    recording = TracerProvider()
+    recording.add_span_processor(SimpleSpanProcessor(made))
+    round_us(1, 0, (_tracing(View.INVOCATION, recording),))
+    ours = [span for span in made.get_finished_spans() if span.name.startswith("step")]
+    tracer = provider.get_tracer("alone")
+    copies = [
+        (
+            span.name,
+            trace.set_span_in_context(trace.NonRecordingSpan(span.parent or span.context)),
+            dict(span.attributes or {}),
+            tuple(trace.Link(link.context) for link in span.links),
+            span.start_time,
+            trace.Status(span.status.status_code),
+            span.end_time,
+        )
+        for span in ours
+    ]
+
+    def make() -> None:
+        for name, parent, attributes, links, start, status, end in copies:
+            span = tracer.start_span(
+                name, parent, attributes=attributes, links=links, start_time=start
+            )
+            span.set_status(status)
+            span.end(end)
+
+    return make
+
+
+def loop_us(alone: Callable[[], None]) -> float:
+    """CPU microseconds of a step's spans, nothing else in between."""
+    gc.collect()
     before = time.process_time_ns()
-    for _ in range(2 * BARE):
-        span = tracer.start_span("name", parent, attributes=attributes, links=link, start_time=1)
-        span.set_attributes({"durable.status": "SUCCEEDED", "durable.attempt.number": 1})
-        span.set_status(trace.Status(trace.StatusCode.OK))
-        span.end(2)
+    for _ in range(BARE):
+        alone()
     return (time.process_time_ns() - before) / 1000 / BARE
 
 
@@ -171,17 +223,41 @@ def _tracing(view: View, provider: TracerProvider) -> PluginFactory:
     return instrument(view=view, tracer_provider=provider, metrics=False, flush_timeout=0)
 
 
-def import_ms(times: int) -> float:
-    """What importing durable_otel costs over the core, the best of several processes."""
-    code = (
-        "import time, durable_core, durable_core.lowlevel;"
-        "a = time.process_time(); import durable_otel; print((time.process_time() - a) * 1000)"
+LOADS = {
+    "import": ("", "import durable_otel"),
+    "instrument, API loaded": (
+        "import opentelemetry.trace, opentelemetry.context, durable_otel",
+        "durable_otel.instrument()",
+    ),
+    "instrument, API not loaded": ("import durable_otel", "durable_otel.instrument()"),
+    "API alone": ("", "import opentelemetry.trace, opentelemetry.context"),
+}
+
+
+def load_ms(before: str, code: str, times: int) -> float:
+    """What some code costs in a process that has the core, the best of several processes."""
+    program = (
+        f"import time, durable_core, durable_core.lowlevel\n{before}\n"
+        f"a = time.process_time()\n{code}\nprint((time.process_time() - a) * 1000)"
     )
-    taken = [
-        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout)
+    return min(
+        float(
+            subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout
+        )
         for _ in range(times)
-    ]
-    return min(taken)
+    )
+
+
+def report(count: int, found: dict[str, list[float]]) -> dict[str, Any]:
+    """Print one size; return its figures."""
+    best = {kind: min(rounds) for kind, rounds in found.items()}
+    median = {kind: statistics.median(rounds) for kind, rounds in found.items()}
+    print(f"{count:>5} steps: {best['none']:.1f} us an operation without a plugin; added to that")
+    for kind in ("no hook", "invocation", "execution", "the SDK alone, in place"):
+        more, usual = best[kind] - best["none"], median[kind] - median["none"]
+        print(f"      {kind:<24} {more:+6.1f} us, median {usual:+6.1f}")
+    print(f"      the SDK alone in a loop  {best['bare']:6.1f} us")
+    return {str(count): best, f"medians of {count}": median}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -191,18 +267,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="once and small, to see that it runs")
     options = parser.parse_args(arguments)
     sizes, rounds, imports = ((5,), 1, 1) if options.quick else (SIZES, ROUNDS, IMPORTS)
-    figures: dict[str, Any] = {"python": sys.version.split()[0], "import_ms": import_ms(imports)}
-    print(f"import over the core's: {figures['import_ms']:.1f} ms")
+    loads = {kind: load_ms(*code, imports) for kind, code in LOADS.items()}
+    print(", ".join(f"{kind}: {taken:.1f} ms" for kind, taken in loads.items()))
+    figures: dict[str, Any] = {"python": sys.version.split()[0], "load_ms": loads}
+    figures["import_ms"] = loads["import"]
     for count in sizes:
-        best = measure(count, rounds)
-        base = best["none"]
-        figures[str(count)] = best
-        bare = best.pop("bare")
-        added = {kind: us - base for kind, us in best.items() if kind != "none"}
-        told = ", ".join(f"{kind} {us:+.1f}" for kind, us in added.items())
-        print(f"{count:>5} steps: {base:.1f} us an operation without a plugin; {told} us;")
-        print(f"             two such spans of the SDK alone: {bare:.1f} us")
-        best["bare"] = bare
+        figures |= report(count, measure(count, rounds))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0
