@@ -11,7 +11,7 @@ import pytest
 from opentelemetry import baggage, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 
 from durable_core import RetryPresets, current_step
 from durable_core.lowlevel import Workflow
@@ -222,6 +222,39 @@ def test_an_unsampled_trace_is_not_recorded():
     workflow = Workflow(napping, plugins=(plugin,))
     DurableTestRunner(workflow, replay_check=False).run_sync().assert_succeeded()
     assert traces.spans == ()
+
+
+class DropsAttempts(Sampler):
+    def __init__(self):
+        self.asked = []
+
+    def should_sample(self, parent_context, trace_id, name, kind=None, attributes=None, *_, **__):
+        self.asked.append(name)
+        dropped = "attempt" in name
+        return SamplingResult(Decision.DROP if dropped else Decision.RECORD_AND_SAMPLE, attributes)
+
+    def get_description(self):
+        return "DropsAttempts"
+
+
+def test_a_sampler_of_the_application_is_asked_about_each_span(view):
+    traces = Traces()
+    traces.provider.sampler = sampler = DropsAttempts()
+    plugin = instrument(view=view, tracer_provider=traces.provider, metrics=False)
+    workflow = Workflow(napping, plugins=(plugin,))
+    DurableTestRunner(workflow, replay_check=False).run_sync().assert_succeeded()
+    assert {"charge", "charge attempt 1", "nap", "ship attempt 1"} <= set(sampler.asked)
+    assert traces.named("charge")
+    assert not traces.named("charge attempt 1")
+
+
+def test_the_trace_state_of_the_caller_is_that_of_each_span(run, view):
+    headers = {
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "tracestate": "vendor=1",
+    }
+    done = run(napping, view=view, carrier=lambda _: headers)
+    assert {span.context.trace_state.get("vendor") for span in done.traces.spans} == {"1"}
 
 
 def test_the_caller_decides_the_trace_and_the_sampling(run):
