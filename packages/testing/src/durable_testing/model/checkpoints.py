@@ -27,8 +27,8 @@ def take_checkpoint(
 
     Timers fire once, before validation: nothing a batch starts is due within the same millisecond.
     """
-    check_checkpoint(request)
     execution = state.executions.get(request.execution_arn)
+    check_checkpoint(request, None if execution is None else execution.token)
     if execution is None:
         raise wrong_token(request.checkpoint_token, request.execution_arn)
     replayed = _replayed(state, execution, request, now_ms)

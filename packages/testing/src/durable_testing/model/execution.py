@@ -65,8 +65,8 @@ class Timer(NamedTuple):
 
 def is_pending(operation: Operation) -> bool:
     """Whether PENDING may be returned because of it (service 2.3)."""
-    status = operation.status
-    return status is _PENDING or (status is _STARTED and operation.type in _AWAITED)
+    _, kind, status = operation[:3]
+    return status is _PENDING or (status is _STARTED and kind in _AWAITED)
 
 
 class Execution:
@@ -178,14 +178,14 @@ class Execution:
 
     def put(self, operation: Operation) -> None:
         """Set a record: the handler hears of it, the store keeps it."""
-        operation_id = operation.id
+        operation_id, kind, status = operation[:3]
         before = self.records.get(operation_id)
         if before is None:
             self.sequence[operation_id] = len(self.order)
             self.order.append(operation_id)
         elif is_pending(before):
             self.pending -= 1
-        if is_pending(operation):
+        if status is _PENDING or (status is _STARTED and kind in _AWAITED):
             self.pending += 1
         self.records[operation_id] = operation
         self.touch += 1
@@ -214,15 +214,11 @@ class Execution:
         if operation is None:
             event = HistoryEvent(number, kind, at_ms, details=details)
         else:
-            event = HistoryEvent(
-                number,
-                kind,
-                at_ms,
-                operation.id,
-                operation.name,
-                operation.subtype,
-                operation.parent_id,
-                details,
+            operation_id, _, _, _, parent_id, name, subtype = operation[:7]
+            # As HistoryEvent(…) does, in half the time.
+            event = tuple.__new__(
+                HistoryEvent,
+                (number, kind, at_ms, operation_id, name, subtype, parent_id, details),
             )
         self.events.append(event)
 

@@ -22,7 +22,9 @@ DEFAULT_ITEMS: Final = 100
 _CLIENT_TOKEN: Final = re.compile(r"[\x21-\x7E]{1,64}")
 
 _LONGEST: Final = 64
-"""What an id may have; a name may have more, a sub type half of it."""
+"""What an id may have; a name may have more."""
+_SUBTYPES: Final = frozenset(member.value for member in lowlevel.OperationSubType)
+_FIRST_FLAG: Final = lowlevel.OperationUpdate._fields.index("replay_children")
 _FIRST_OPTION: Final = lowlevel.OperationUpdate._fields.index("next_attempt_delay_seconds")
 _NO_OPTIONS: Final = (None,) * (len(lowlevel.OperationUpdate._fields) - _FIRST_OPTION)
 
@@ -85,18 +87,22 @@ def out_of_range(path: str, value: int, low: int, high: int) -> Violation:
     return Violation(path, f"Member must have value less than or equal to {high}", value)
 
 
-def check_checkpoint(request: CheckpointRequest) -> None:
-    """Refuse a request that does not have the shape of one."""
+def check_checkpoint(request: CheckpointRequest, current_token: str | None) -> None:
+    """Refuse a request that does not have the shape of one; `current_token` has it."""
     token = request.checkpoint_token
-    if not OPAQUE_PATTERN.fullmatch(token) or len(token) > MAX_TOKEN_LENGTH:
+    if token != current_token and (
+        not OPAQUE_PATTERN.fullmatch(token) or len(token) > MAX_TOKEN_LENGTH
+    ):
         raise shape_error(pattern_violation("checkpointToken", token, OPAQUE_PATTERN))
     client_token = request.client_token
     if client_token and not _CLIENT_TOKEN.fullmatch(client_token):
         raise shape_error(pattern_violation("clientToken", client_token, _CLIENT_TOKEN))
+    updates = request.updates
+    if all(map(_is_plain, updates)):
+        return
     violations = [
         violation
-        for number, update in enumerate(request.updates, 1)
-        if not _is_plain(update)
+        for number, update in enumerate(updates, 1)
         for violation in _violations(update, number)
     ]
     if violations:
@@ -112,28 +118,20 @@ def page_size(max_items: int | None) -> int:
 
 def _is_plain(update: OperationUpdate) -> bool:
     """Whether an update is plainly well formed, as most are; others get a closer look."""
+    operation_id, _, _, parent_id, name, subtype, payload, error = update[:_FIRST_FLAG]
     return (
-        _is_plain_name(update.id, _LONGEST)
-        and (update.parent_id is None or _is_plain_name(update.parent_id, _LONGEST))
-        and (update.subtype is None or _is_plain_name(update.subtype, _LONGEST // 2))
-        and (
-            update.name is None or (0 < len(update.name) <= _LONGEST and _is_printable(update.name))
-        )
-        and (
-            update.payload is None
-            or (len(update.payload) < MAX_LENGTH and update.payload.isascii())
-        )
+        error is None
         and update[_FIRST_OPTION:] == _NO_OPTIONS
-        and update.error is None
+        and _is_plain_id(operation_id)
+        and (parent_id is None or _is_plain_id(parent_id))
+        and (subtype is None or subtype in _SUBTYPES)
+        and (name is None or (0 < len(name) <= _LONGEST and name.isascii() and name.isprintable()))
+        and (payload is None or (len(payload) < MAX_LENGTH and payload.isascii()))
     )
 
 
-def _is_plain_name(text: str, longest: int) -> bool:
-    return text.isalnum() and text.isascii() and len(text) <= longest
-
-
-def _is_printable(text: str) -> bool:
-    return text.isascii() and text.isprintable()
+def _is_plain_id(text: str) -> bool:
+    return text.isalnum() and text.isascii() and len(text) <= _LONGEST
 
 
 def _violations(update: OperationUpdate, number: int) -> Iterator[Violation]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_core.lowlevel import Operation, OperationAction, OperationStatus, OperationType
+from durable_core.lowlevel import (
+    Operation,
+    OperationAction,
+    OperationStatus,
+    OperationType,
+    OperationUpdate,
+)
 from durable_testing.model.closing import close
 from durable_testing.model.execution import CallbackDeadlines
 from durable_testing.model.history import NO_DETAILS, EventType, carried, carried_error
@@ -16,12 +22,18 @@ from durable_testing.model.tokens import new_callback_id
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_core.lowlevel import OperationUpdate
     from durable_testing.model.execution import Execution
     from durable_testing.model.state import ServiceState
     from durable_testing.model.validation import Plan
 
     Apply = Callable[[ServiceState, Execution, OperationUpdate, OperationStatus, int], None]
+
+# Thousands are made and read: whole by their fields' order, which costs half (see the constants).
+new = tuple.__new__
+_PAYLOAD = OperationUpdate._fields.index("payload")
+_DELAY = OperationUpdate._fields.index("next_attempt_delay_seconds")
+_IDENTIFYING = Operation._fields.index("ended_at_ms")
+_NOTHING_YET = tuple(map(Operation._field_defaults.get, Operation._fields[_IDENTIFYING:]))
 
 
 def apply_batch(
@@ -46,59 +58,39 @@ def _apply_step(
     stamp_ms: int,
 ) -> None:
     before = execution.records.get(update.id)
+    if update.action is OperationAction.START:
+        if before is None:
+            after = _new(update, status, stamp_ms)
+        else:
+            after = before._replace(status=status, next_attempt_at_ms=None)
+        execution.put(after)
+        execution.append(EventType.STEP_STARTED, stamp_ms, after, NO_DETAILS)
+        return
+    payload, error, _, delay = update[_PAYLOAD : _DELAY + 1]
     if before is None:
         before = _new(update, status, stamp_ms)
-    if update.action is OperationAction.START:
-        after = before._replace(status=status, next_attempt_at_ms=None)
-        details: Any = NO_DETAILS
+    attempt = before.attempt + 1
+    retry = {"CurrentAttempt": attempt}
+    if delay is None:
+        due_ms, ended_ms = None, stamp_ms
     else:
-        delay = update.next_attempt_delay_seconds
-        due_ms = None if delay is None else stamp_ms + delay * 1000
-        after = _attempted(before, update, status, stamp_ms, due_ms)
-        details = _attempt_details(after, update)
-    execution.put(after)
-    if after.next_attempt_at_ms is not None:
-        state.arm(execution, after.next_attempt_at_ms, update.id)
-    execution.append(_step_event(update, status), stamp_ms, after, details)
-
-
-def _attempted(
-    before: Operation,
-    update: OperationUpdate,
-    status: OperationStatus,
-    stamp_ms: int,
-    due_ms: int | None,
-) -> Operation:
-    """Return a step's record after an attempt."""
-    return Operation(
-        before.id,
-        before.type,
-        status,
-        before.started_at_ms,
-        before.parent_id,
-        before.name,
-        before.subtype,
-        stamp_ms if due_ms is None else None,
-        update.payload,
-        update.error,
-        before.attempt + 1,
-        due_ms,
+        due_ms, ended_ms = stamp_ms + delay * 1000, None
+        retry["NextAttemptDelaySeconds"] = delay
+    operation_id, kind, _, started_ms, parent_id, name, subtype = before[:_IDENTIFYING]
+    identity = (operation_id, kind, status, started_ms, parent_id, name, subtype)
+    after = new(
+        Operation, (*identity, ended_ms, payload, error, attempt, due_ms, None, None, False, None)
     )
-
-
-def _step_event(update: OperationUpdate, status: OperationStatus) -> EventType:
-    if status is OperationStatus.PENDING:
-        return EventType.STEP_SUCCEEDED if update.error is None else EventType.STEP_FAILED
-    return EVENT_OF[update.type, status]
-
-
-def _attempt_details(step: Operation, update: OperationUpdate) -> dict[str, Any]:
-    retry: dict[str, Any] = {"CurrentAttempt": step.attempt}
-    if update.next_attempt_delay_seconds is not None:
-        retry["NextAttemptDelaySeconds"] = update.next_attempt_delay_seconds
-    if step.status is OperationStatus.FAILED or step.error is not None:
-        return {"Error": carried_error(step.error), "RetryDetails": retry}
-    return {"Result": carried(step.result), "RetryDetails": retry}
+    execution.put(after)
+    if due_ms is not None:
+        state.arm(execution, due_ms, operation_id)
+    if error is not None or status is OperationStatus.FAILED:
+        event = EventType.STEP_FAILED
+        details: Any = {"Error": carried_error(error), "RetryDetails": retry}
+    else:
+        event = EventType.STEP_SUCCEEDED
+        details = {"Result": carried(payload), "RetryDetails": retry}
+    execution.append(event, stamp_ms, after, details)
 
 
 def _apply_context(
@@ -196,9 +188,8 @@ def _apply_execution(
 
 
 def _new(update: OperationUpdate, status: OperationStatus, stamp_ms: int) -> Operation:
-    return Operation(
-        update.id, update.type, status, stamp_ms, update.parent_id, update.name, update.subtype
-    )
+    operation_id, kind, _, *rest = update[:_PAYLOAD]
+    return new(Operation, (operation_id, kind, status, stamp_ms, *rest, *_NOTHING_YET))
 
 
 _APPLY: dict[OperationType, Apply] = {

@@ -83,20 +83,22 @@ def plan_batch(
     statuses: list[OperationStatus] = []
     billed = size = 0
     for update in updates:
-        stored = execution.records.get(update.id)
-        earlier = staged.get(update.id)
+        operation_id, kind, action, parent_id = update[:4]
+        stored = execution.records.get(operation_id)
+        earlier = staged.get(operation_id)
         if earlier is not None and not _may_follow(earlier, update):
             raise invalid_parameter("Cannot update the same operation twice in a single request.")
-        _check_parent(execution, staged, update)
+        if parent_id is not None:
+            _check_parent(execution, staged, parent_id)
         known = stored if earlier is None else earlier.update
-        if known is not None and update.type is not _EXECUTION:
+        if known is not None and kind is not _EXECUTION:
             _check_consistency(known, update)
         size += _check_size(config, execution, update)
         _check_action(config, update)
         status = _next_status(update, _status_before(execution, update, stored, earlier))
-        staged[update.id] = _Staged(update, status, earlier is not None)
+        staged[operation_id] = _Staged(update, status, earlier is not None)
         statuses.append(status)
-        billed += (known is None and update.type is not _EXECUTION) + (update.action is _RETRY)
+        billed += (known is None and kind is not _EXECUTION) + (action is _RETRY)
     _check_budget(config, execution, billed, size)
     return Plan(statuses, billed, size)
 
@@ -120,12 +122,7 @@ def _may_follow(earlier: _Staged, update: OperationUpdate) -> bool:
     )
 
 
-def _check_parent(
-    execution: Execution, staged: dict[str, _Staged], update: OperationUpdate
-) -> None:
-    parent_id = update.parent_id
-    if parent_id is None:
-        return
+def _check_parent(execution: Execution, staged: dict[str, _Staged], parent_id: str) -> None:
     parent = execution.records.get(parent_id)
     if parent is None and parent_id in staged:
         parent = staged[parent_id].update
@@ -135,13 +132,14 @@ def _check_parent(
 
 def _check_consistency(known: Operation | OperationUpdate, update: OperationUpdate) -> None:
     """Refuse an update that contradicts the record; what it leaves out is not compared."""
-    if update.type is not known.type:
+    _, kind, _, parent_id, name, subtype = update[:6]
+    if kind is not known.type:
         raise invalid_parameter("Inconsistent operation type.")
-    if update.subtype is not None and update.subtype != known.subtype:
+    if subtype is not None and subtype != known.subtype:
         raise invalid_parameter("Inconsistent operation subtype.")
-    if update.name is not None and update.name != known.name:
+    if name is not None and name != known.name:
         raise invalid_parameter("Inconsistent operation name.")
-    if update.parent_id is not None and update.parent_id != known.parent_id:
+    if parent_id is not None and parent_id != known.parent_id:
         raise invalid_parameter("Inconsistent parent operation id.")
 
 
@@ -164,13 +162,14 @@ def result_limit(config: ServiceConfig, mode: StartMode) -> int:
 def _check_size(config: ServiceConfig, execution: Execution, update: OperationUpdate) -> int:
     """Return the bytes an update writes, when they are not too many."""
     size = 0
-    if update.payload is not None:
-        size = utf8_size(update.payload)
+    payload, error = update[6:8]
+    if payload is not None:
+        size = utf8_size(payload)
         limit = _payload_limit(config, execution, update)
         if size > limit:
             raise payload_too_large(_PAYLOADS.get(update.type, f"{update.type} output"), limit)
-    if update.error is not None:
-        size += check_error_size(config, update.error)
+    if error is not None:
+        size += check_error_size(config, error)
     return size
 
 
