@@ -215,10 +215,8 @@ class Execution:
             event = HistoryEvent(number, kind, at_ms, details=details)
         else:
             operation_id, _, _, _, parent_id, name, subtype = operation[:7]
-            # As HistoryEvent(…) does, in half the time.
-            event = tuple.__new__(
-                HistoryEvent,
-                (number, kind, at_ms, operation_id, name, subtype, parent_id, details),
+            event = HistoryEvent(
+                number, kind, at_ms, operation_id, name, subtype, parent_id, details
             )
         self.events.append(event)
 

@@ -24,7 +24,6 @@ _CLIENT_TOKEN: Final = re.compile(r"[\x21-\x7E]{1,64}")
 _LONGEST: Final = 64
 """What an id may have; a name may have more."""
 _SUBTYPES: Final = frozenset(member.value for member in lowlevel.OperationSubType)
-_FIRST_FLAG: Final = lowlevel.OperationUpdate._fields.index("replay_children")
 _FIRST_OPTION: Final = lowlevel.OperationUpdate._fields.index("next_attempt_delay_seconds")
 _NO_OPTIONS: Final = (None,) * (len(lowlevel.OperationUpdate._fields) - _FIRST_OPTION)
 
@@ -118,7 +117,7 @@ def page_size(max_items: int | None) -> int:
 
 def _is_plain(update: OperationUpdate) -> bool:
     """Whether an update is plainly well formed, as most are; others get a closer look."""
-    operation_id, _, _, parent_id, name, subtype, payload, error = update[:_FIRST_FLAG]
+    operation_id, _, _, parent_id, name, subtype, payload, error = update[:8]
     return (
         error is None
         and update[_FIRST_OPTION:] == _NO_OPTIONS

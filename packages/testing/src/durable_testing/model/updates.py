@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_core.lowlevel import (
-    Operation,
-    OperationAction,
-    OperationStatus,
-    OperationType,
-    OperationUpdate,
-)
+from durable_core.lowlevel import Operation, OperationAction, OperationStatus, OperationType
 from durable_testing.model.closing import close
 from durable_testing.model.execution import CallbackDeadlines
 from durable_testing.model.history import NO_DETAILS, EventType, carried, carried_error
@@ -22,18 +16,12 @@ from durable_testing.model.tokens import new_callback_id
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from durable_core.lowlevel import OperationUpdate
     from durable_testing.model.execution import Execution
     from durable_testing.model.state import ServiceState
     from durable_testing.model.validation import Plan
 
     Apply = Callable[[ServiceState, Execution, OperationUpdate, OperationStatus, int], None]
-
-# Thousands are made and read: whole by their fields' order, which costs half (see the constants).
-new = tuple.__new__
-_PAYLOAD = OperationUpdate._fields.index("payload")
-_DELAY = OperationUpdate._fields.index("next_attempt_delay_seconds")
-_IDENTIFYING = Operation._fields.index("ended_at_ms")
-_NOTHING_YET = tuple(map(Operation._field_defaults.get, Operation._fields[_IDENTIFYING:]))
 
 
 def apply_batch(
@@ -66,7 +54,7 @@ def _apply_step(
         execution.put(after)
         execution.append(EventType.STEP_STARTED, stamp_ms, after, NO_DETAILS)
         return
-    payload, error, _, delay = update[_PAYLOAD : _DELAY + 1]
+    payload, error, _, delay = update[6:10]
     if before is None:
         before = _new(update, status, stamp_ms)
     attempt = before.attempt + 1
@@ -76,11 +64,9 @@ def _apply_step(
     else:
         due_ms, ended_ms = stamp_ms + delay * 1000, None
         retry["NextAttemptDelaySeconds"] = delay
-    operation_id, kind, _, started_ms, parent_id, name, subtype = before[:_IDENTIFYING]
+    operation_id, kind, _, started_ms, parent_id, name, subtype = before[:7]
     identity = (operation_id, kind, status, started_ms, parent_id, name, subtype)
-    after = new(
-        Operation, (*identity, ended_ms, payload, error, attempt, due_ms, None, None, False, None)
-    )
+    after = Operation(*identity, ended_ms, payload, error, attempt, due_ms)
     execution.put(after)
     if due_ms is not None:
         state.arm(execution, due_ms, operation_id)
@@ -188,8 +174,8 @@ def _apply_execution(
 
 
 def _new(update: OperationUpdate, status: OperationStatus, stamp_ms: int) -> Operation:
-    operation_id, kind, _, *rest = update[:_PAYLOAD]
-    return new(Operation, (operation_id, kind, status, stamp_ms, *rest, *_NOTHING_YET))
+    operation_id, kind, _, parent_id, name, subtype = update[:6]
+    return Operation(operation_id, kind, status, stamp_ms, parent_id, name, subtype)
 
 
 _APPLY: dict[OperationType, Apply] = {
