@@ -246,6 +246,30 @@ def test_closures_are_told_apart_by_the_class_they_close_over():
     assert serdes_for_return(definition(Colour), DEFAULT_SERDES).deserialize('"red"') is Colour.RED
 
 
+def test_an_annotation_of_a_closure_is_evaluated_once_unless_it_names_what_was_captured(
+    monkeypatch,
+):
+    evaluations = []
+    evaluated = serdes_types.evaluated
+
+    def counting(hint, *names):
+        evaluations.append(hint)
+        return evaluated(hint, *names)
+
+    monkeypatch.setattr(serdes_types, "evaluated", counting)
+
+    def definition(factor):
+        def fn() -> Order:
+            return Order("A", factor)
+
+        return fn
+
+    for factor in range(3):
+        serdes = serdes_for_return(definition(factor), DEFAULT_SERDES)
+        assert serdes.deserialize('{"order_id":"A"}') == Order("A")
+    assert evaluations == ["Order"]
+
+
 def test_a_closure_over_a_name_not_yet_assigned_is_left_to_the_default():
     def fn() -> later:
         return later

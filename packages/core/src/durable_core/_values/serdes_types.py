@@ -190,15 +190,14 @@ def _lazy_annotations(function: Any) -> dict[str, Any]:
 def _resolved(hint: Any, function: Any) -> tuple[Any, bool]:
     """The hint evaluated, and whether it is so for every closure of this definition."""
     names: dict[str, Any] = {}
-    code = getattr(function, "__code__", None)
-    for name, cell in zip(
-        getattr(code, "co_freevars", ()), getattr(function, "__closure__", None) or (), strict=False
-    ):
+    captured = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    for name, cell in zip(captured, getattr(function, "__closure__", None) or (), strict=False):
         try:
             names[name] = cell.cell_contents
         except ValueError:  # not assigned yet
             continue
-    is_lasting = not (isinstance(hint, str) and getattr(code, "co_freevars", ()))
+    # Each closure may have captured another class of that name.
+    is_lasting = not (isinstance(hint, str) and any(name in hint for name in captured))
     return evaluated(hint, getattr(function, "__globals__", {}), names), is_lasting
 
 
