@@ -275,6 +275,8 @@ class ServiceModel:
     def take_effects(self) -> list[Effect]:
         """Return what the host has to do now, once."""
         effects = self.state.effects
+        if not effects:
+            return []
         self.state.effects = []
         return effects
 

@@ -35,13 +35,19 @@ class CutLog:
     def add(self, changed: Iterable[Operation]) -> None:
         """Take note of what a checkpoint, or the start of an invocation, told the handler."""
         changes = tuple(changed)
-        if changes:
-            if self._changes and any(map(_is_ended_context, changes)):
-                self._full.append(len(self._changes) - 1)
-            self._changes.append(changes)
-            for record in changes:
-                self._records[record.id] = record
-            self._sizes.append(len(self._records))
+        if not changes:
+            return
+        has_ended_context = False
+        records = self._records
+        for record in changes:
+            operation_id, kind = record[:2]
+            records[operation_id] = record
+            if kind is OperationType.CONTEXT and record.is_terminal:
+                has_ended_context = True
+        if has_ended_context and self._changes:
+            self._full.append(len(self._changes) - 1)
+        self._changes.append(changes)
+        self._sizes.append(len(records))
 
     async def check(
         self,
@@ -116,10 +122,6 @@ class CutDivergence:
         self.divergence = divergence
         self.number = number
         self.count = count
-
-
-def _is_ended_context(record: Operation) -> bool:
-    return record.type is OperationType.CONTEXT and record.is_terminal
 
 
 def _by_halves(numbers: Sequence[int]) -> Iterator[int]:
