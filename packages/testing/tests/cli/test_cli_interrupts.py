@@ -57,7 +57,9 @@ def test_signals_close_together_are_one(start, durable, count):
         child.send_signal(signal.SIGINT)
     stdout, stderr = child.communicate()
     resume = f"durable run {module}:handler --name x"
-    assert stderr == f"durable: interrupted; x is kept. To go on with it: {resume}\n"
+    *progress, last = stderr.splitlines()
+    assert last == f"durable: interrupted; x is kept. To go on with it: {resume}"
+    assert all(line.startswith("[") for line in progress), stderr
     assert (child.returncode, stdout) == (130, "")
 
 
