@@ -78,10 +78,10 @@ def test_calls_are_made_in_the_order_they_were_asked_for(bench: Bench) -> None:
 
     bench.loop.call_soon(first)
     bench.loop.call_soon(made.append, "second")
-    assert bench.loop.has_ready
+    assert bench.loop.ready
     bench.run()
     assert made == ["first", "second", "made ready by first"]
-    assert not bench.loop.has_ready
+    assert not bench.loop.ready
 
 
 def test_a_call_that_was_taken_back_is_not_made(bench: Bench) -> None:

@@ -38,17 +38,18 @@ class Clock:
 
     __slots__ = ("_early", "_ms")
 
-    def __init__(self, ms: int, early: list[End] | None = None) -> None:
+    def __init__(self, ms: int, early: tuple[End, ...] = ()) -> None:
         self._ms = ms
-        self._early: list[End] = early or []
+        self._early = early
 
     def fork(self) -> Clock:
         """The clock of a body that starts now."""
-        return Clock(self._ms, self._early.copy())
+        return Clock(self._ms, self._early)
 
     def advance(self, ms: int) -> None:
         """Something that ended at `ms` was delivered."""
-        self._ms = max(self._ms, ms)
+        if ms > self._ms:  # noqa: PLR1730 - max() would be a call for each delivery
+            self._ms = ms
 
     def hold(self, end: End) -> None:
         """Something was delivered whose end is not known yet."""
@@ -59,12 +60,12 @@ class Clock:
             else:
                 self.advance(earlier.ms)
         open_ends.append(end)
-        self._early = open_ends
+        self._early = tuple(open_ends)
 
     def read(self) -> int:
         """Journal time; ends that nobody knows yet are pinned."""
         if self._early:
-            early, self._early = self._early, []
+            early, self._early = self._early, ()
             for end in early:
                 if end.ms is None:
                     end.ms = end.context.pin_end()

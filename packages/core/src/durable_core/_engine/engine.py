@@ -12,6 +12,7 @@ from durable_core._engine.deliveries import Deliveries
 from durable_core._engine.diagnosis import deadlock, endless, stuck_context
 from durable_core._engine.due import DueTimes, owed
 from durable_core._engine.failures import shown
+from durable_core._engine.future import call_site
 from durable_core._engine.loop import WorkflowLoop
 from durable_core._engine.observers import Observers
 from durable_core._engine.refusals import Refusals
@@ -51,6 +52,7 @@ class Engine:
         failure: What ends the execution whatever the workflow does.
         running_outside: Attempts and unrecorded calls that were asked for and have not ended.
         new_context: Makes what users hold of a context's body.
+        deliver_later: Delivers an operation when its key comes.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Engine:
         self.root.is_replaying = bool(self.journal.records)
         self._claimed: dict[str, ClaimedOperation[Any]] = {}
         self._deliveries = Deliveries()
+        self.deliver_later = self._deliveries.add
         self._ended_bodies: list[ClaimedOperation[Any]] = []
         self._requested: list[Attempt] = []
         self._withdrawn: list[Attempt] = []
@@ -163,10 +166,6 @@ class Engine:
 
     # Claims
 
-    def open(self, operation: ClaimedOperation[Any], scope: Scope) -> None:
-        """Claim the operation's id in `scope`, and start it or take it up where it stands."""
-        self.open_at(operation, scope.next_path())
-
     def open_at(self, operation: ClaimedOperation[Any], path: str) -> None:
         """Claim the operation at `path`, and start it or take it up where it stands."""
         body = operation.body
@@ -219,15 +218,11 @@ class Engine:
 
     def deliver_if_next(self, operation: ClaimedOperation[Any]) -> None:
         """Deliver without a loop turn when nothing else could come before (sequential replay)."""
-        if self.loop.has_ready or self._ended_bodies or not operation.is_deliverable():
+        if self.loop.ready or self._ended_bodies or not operation.is_deliverable():
             return
         key_ms = self._deliveries.pop_if_only(operation)
         if key_ms is not None:
             operation.deliver(key_ms)
-
-    def deliver_later(self, operation: ClaimedOperation[Any], key_ms: int) -> None:
-        """Deliver the operation when its key comes."""
-        self._deliveries.add(operation, key_ms)
 
     def body_ended(self, operation: ClaimedOperation[Any]) -> None:
         """A context's body ended: deliver it early if nothing else is open, once idle."""
@@ -374,7 +369,8 @@ class Engine:
         if scope is None or isinstance(scope, OutsideScope):
             raise ContextScopeError("a timer was started outside the workflow's own tasks")
         timer = TimerWait(self, scope.body, delay_seconds, when, callback)
-        self.open(timer, scope)
+        timer.site = call_site()
+        self.open_at(timer, scope.next_path())
         self.unobserved.pop(timer.operation_id, None)
         return timer
 

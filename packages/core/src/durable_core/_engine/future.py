@@ -49,7 +49,7 @@ class CallSite:
 
 def call_site() -> CallSite | None:
     """The innermost frame on the stack that is not this package's own."""
-    # Two constructors and a method of the context stand between at the least.
+    # What opens the operation and a method of the context stand between at the least.
     frame: FrameType | None = sys._getframe(3)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         code = frame.f_code

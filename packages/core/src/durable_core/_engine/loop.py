@@ -89,10 +89,14 @@ class TimerHandle(Protocol):
 
 
 class WorkflowLoop(asyncio.AbstractEventLoop):
-    """A deterministic event loop: a FIFO of ready calls, and timers that are durable."""
+    """A deterministic event loop: a FIFO of ready calls, and timers that are durable.
+
+    Attributes:
+        ready: The calls to make, in order.
+    """
 
     def __init__(self, timers: TimerSource, on_exception: Callable[[dict[str, Any]], None]) -> None:
-        self._ready: deque[Handle] = deque()
+        self.ready: deque[Handle] = deque()
         self._timers = timers
         self._on_exception = on_exception
         self._exception_handler: Callable[..., object] | None = None
@@ -102,6 +106,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._prune_generators_at = _PRUNE_AT_LEAST
         self._is_closed = False
         self._is_turn_over = False
+        self._hooks = (self._keep_generator, self._drop_generator)
 
     # Running
 
@@ -110,7 +115,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
         False if there seems to be no end to them.
         """
-        ready = self._ready
+        ready = self.ready
         self._is_turn_over = False
         for _ in range(MAX_CALLS_A_TURN):
             if not ready or self._is_turn_over:
@@ -133,17 +138,12 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Make no further call in this turn: the execution is decided."""
         self._is_turn_over = True
 
-    @property
-    def has_ready(self) -> bool:
-        """Whether a call is ready."""
-        return bool(self._ready)
-
     def enter(self) -> tuple[Any, Any]:
         """Become the running loop of this thread; returns what `leave` restores."""
         previous = events._get_running_loop()  # noqa: SLF001
         hooks = sys.get_asyncgen_hooks()
         events._set_running_loop(self)  # noqa: SLF001
-        sys.set_asyncgen_hooks(firstiter=self._keep_generator, finalizer=self._drop_generator)
+        sys.set_asyncgen_hooks(*self._hooks)
         return previous, hooks
 
     def leave(self, entered: tuple[Any, Any]) -> None:
@@ -182,9 +182,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         task = self._spawn(coro, context, own.prefix, name, options)
         if number is not None:
             # The tasks of one walk also start in the order that the caller gave.
-            first_step = self._ready.pop()
+            first_step = self.ready.pop()
             later = scope.block.started_after(number)
-            self._ready.insert(len(self._ready) - later, first_step)
+            self.ready.insert(len(self.ready) - later, first_step)
         return task
 
     def spawn(
@@ -224,7 +224,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             if not _is_finished(generator):
                 _end(generator.aclose().send, None)
         self._tasks = []
-        self._ready.clear()
+        self.ready.clear()
         self._generators.clear()
 
     # Scheduling
@@ -235,7 +235,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Make the call when the loop comes to it."""
         handle = Handle(callback, args, copy_context() if context is None else context)
         if not self._is_closed:
-            self._ready.append(handle)
+            self.ready.append(handle)
         return handle
 
     def call_later(

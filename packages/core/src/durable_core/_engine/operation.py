@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from durable_core._engine.future import FAILED, PENDING, SUCCEEDED, DurableFuture, call_site
+from durable_core._engine.future import FAILED, PENDING, SUCCEEDED, DurableFuture
 from durable_core._protocol.records import OperationAction, OperationType, OperationUpdate
 from durable_core._values.errors import CheckpointError
 
@@ -22,6 +22,7 @@ class ClaimedOperation(DurableFuture[T]):
 
     Attributes:
         is_replayed: Its end was recorded, and known to an earlier invocation.
+        site: Where user code called it; None for what no call of the user's opens.
 
     The engine calls `start` (no record), `resume` (an unfinished one), `settled_before` (it had
     ended), `changed` (the service reported it, unfinished), `settled` (the service reported its
@@ -53,7 +54,7 @@ class ClaimedOperation(DurableFuture[T]):
         self.is_dropped = False
         self.is_replayed = False
         self.live_exception: BaseException | None = None
-        self.site: CallSite | None = call_site()
+        self.site: CallSite | None = None
 
     @property
     def exception_seen(self) -> BaseException | None:
@@ -133,16 +134,25 @@ class ClaimedOperation(DurableFuture[T]):
             self.sequence = self.engine.journal.sequence(self.operation_id)
         return self.sequence
 
-    def update(self, action: OperationAction, **fields: Any) -> OperationUpdate:
+    def update(
+        self, action: OperationAction, payload: str | None = None, **fields: Any
+    ) -> OperationUpdate:
         """An update of this operation, with its identity in every field (semantics, rules)."""
+        parent_id = self.body.parent_id
+        if fields:
+            return OperationUpdate(
+                self.operation_id,
+                self.type,
+                action,
+                parent_id,
+                self.name,
+                self.subtype,
+                payload,
+                **fields,
+            )
+        # Most have none, and an empty set of keywords is not free.
         return OperationUpdate(
-            self.operation_id,
-            self.type,
-            action,
-            self.body.parent_id,
-            self.name,
-            self.subtype,
-            **fields,
+            self.operation_id, self.type, action, parent_id, self.name, self.subtype, payload
         )
 
     def settle(self, value: Any) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from durable_core._engine.checkpoint import CheckpointQueue
     from durable_core._engine.loop import WorkflowLoop
     from durable_core._engine.observers import Observers
-    from durable_core._engine.scope import ContextBody, Scope
+    from durable_core._engine.scope import ContextBody
     from durable_core._journal.journal import Journal
     from durable_core._values.errors import DurableError
 
@@ -33,10 +33,6 @@ class EngineSeam(Protocol):
     is_discarding: bool
     knows_updates: bool
 
-    def open(self, operation: Any, scope: Scope) -> None:
-        """Claim the operation's id in `scope`, and start it or take it up where it stands."""
-        ...
-
     def open_at(self, operation: Any, path: str) -> None:
         """Claim the operation at `path`, and start it or take it up where it stands."""
         ...
@@ -53,7 +49,7 @@ class EngineSeam(Protocol):
         """Deliver without a loop turn when nothing else could come before."""
         ...
 
-    def deliver_later(self, operation: Any, key_ms: int) -> None:
+    def deliver_later(self, operation: Any, key_ms: int, /) -> None:
         """Deliver the operation when its key comes."""
         ...
 

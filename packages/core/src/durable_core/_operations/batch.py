@@ -301,9 +301,7 @@ class Batch(Child[BatchResult[Any]]):
         if self._is_large:
             text = short(reason, outcomes)
         self.sent_payload = text
-        return result, self.update(
-            OperationAction.SUCCEED, payload=text, replay_children=self._is_large
-        )
+        return result, self.update(OperationAction.SUCCEED, text, replay_children=self._is_large)
 
     def _outcome(self, item: ItemContext | None, shown: BatchItem[Any]) -> ItemOutcome:
         if item is None or shown.status is BatchItemStatus.STARTED:

@@ -283,7 +283,7 @@ class Child(ClaimedOperation[T]):
             text = "" if self._summary is None else self._summary(value).rstrip()
             check_size(text, self, "summary")
         self.sent_payload = text
-        return self.update(OperationAction.SUCCEED, payload=text, replay_children=self._is_large)
+        return self.update(OperationAction.SUCCEED, text, replay_children=self._is_large)
 
     # Delivery before the service has answered
 

@@ -217,7 +217,7 @@ class Combinator(ClaimedOperation[Any]):
         if error is not None:
             queue.add_and_wait(self.update(OperationAction.FAIL, error=error))
         else:
-            queue.add_and_wait(self.update(OperationAction.SUCCEED, payload=text))
+            queue.add_and_wait(self.update(OperationAction.SUCCEED, text))
 
     def outcome(self, record: Operation) -> Any:
         """What was decided."""

@@ -72,7 +72,7 @@ class Condition(Attempted[S]):
         if delay:
             self.send_retry(delay, payload=text)
         else:
-            self.engine.queue.add_and_wait(self.update(OperationAction.SUCCEED, payload=text))
+            self.engine.queue.add_and_wait(self.update(OperationAction.SUCCEED, text))
 
     def failed(self, error: BaseException, attempt: int) -> None:
         """End: a check that raises is not repeated (semantics, wait_for_condition)."""

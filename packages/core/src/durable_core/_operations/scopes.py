@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from durable_core._engine.future import call_site
 from durable_core._engine.scope import CURRENT_SCOPE, OutsideScope, Scope
 from durable_core._values.errors import ContextScopeError
 
@@ -28,7 +29,9 @@ def scope_in(body: ContextBody) -> Scope:
 
 def open_here(operation: O) -> O:
     """Claim an operation in the running scope of its body and start it."""
-    operation.engine.open(operation, scope_in(operation.body))
+    scope = scope_in(operation.body)
+    operation.site = call_site()
+    operation.engine.open_at(operation, scope.next_path())
     return operation
 
 

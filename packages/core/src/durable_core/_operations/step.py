@@ -87,7 +87,7 @@ class Step(Attempted[T]):
             self.failed(error, attempt)
             return
         self._text = text
-        self.engine.queue.add_and_wait(self.update(OperationAction.SUCCEED, payload=text))
+        self.engine.queue.add_and_wait(self.update(OperationAction.SUCCEED, text))
 
     def failed(self, error: BaseException, attempt: int) -> None:
         """Ask the retry strategy; record a retry or the failure."""

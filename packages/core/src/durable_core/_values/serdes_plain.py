@@ -38,10 +38,11 @@ _STRING: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'  # compiled when a text has bracket
 
 def from_json(data: str, decoder: json.JSONDecoder = _DECODER) -> Any:
     """The value of a JSON text; raises `ValueError` or `RecursionError`."""
-    # raw_decode alone is twice as fast on small texts; decode knows of blanks and of rubbish.
+    # The scanner alone is twice as fast on small texts; decode knows of blanks and of rubbish.
+    scanning: Any = decoder
     try:
-        value, end = decoder.raw_decode(data)
-    except ValueError:
+        value, end = scanning.scan_once(data, 0)
+    except (StopIteration, ValueError):
         end = -1
     else:
         if end == len(data):
