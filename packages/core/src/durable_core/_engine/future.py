@@ -67,14 +67,15 @@ class DurableFuture(Generic[T_co]):
 
     __slots__ = ("_callbacks", "_loop", "_state", "_value", "_waiters", "name", "operation_id")
 
-    # Set by the one class below, in one go with its own: one is made for each operation.
     name: str | None
     operation_id: str
-    _loop: asyncio.AbstractEventLoop
-    _state: int
-    _value: Any
-    _waiters: list[asyncio.Future[None]] | None
-    _callbacks: list[tuple[Callable[[Any], object], Context | None]] | None
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._state = PENDING
+        self._value: Any = None
+        self._waiters: list[asyncio.Future[None]] | None = None
+        self._callbacks: list[tuple[Callable[[Any], object], Context | None]] | None = None
 
     def done(self) -> bool:
         """Whether the outcome has been delivered."""
@@ -87,7 +88,7 @@ class DurableFuture(Generic[T_co]):
     def result(self) -> T_co:
         """The outcome: the value, or the error raised. Only when `done()`."""
         if self._state == SUCCEEDED:
-            value: Any = self._value
+            value: Any = self._value  # no cast(): it would be a call for each await
             return value
         if self._state == FAILED:
             raise self._value

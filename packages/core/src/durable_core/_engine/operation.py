@@ -45,11 +45,7 @@ class ClaimedOperation(DurableFuture[T]):
     is_virtual: bool = False
 
     def __init__(self, engine: EngineSeam, body: ContextBody, name: str | None) -> None:
-        self._loop = engine.loop
-        self._state = PENDING
-        self._value = None
-        self._waiters = None
-        self._callbacks = None
+        super().__init__(engine.loop)
         self.engine = engine
         self.body = body
         self.name = name
