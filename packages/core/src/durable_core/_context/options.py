@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Reversible
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from durable_core._operations.step import StepSemantics
 from durable_core._values.errors import ValidationError
+from durable_core._values.serdes_context import class_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +68,19 @@ def checked_serdes(option: str, serdes: object) -> None:
         raise ValidationError(
             f"{option} must be an object with serialize() and deserialize(), such as JsonSerDes(); "
             f"found {serdes!r}"
+        )
+
+
+def checked_order(method: str, what: str, given: object) -> None:
+    """Refuse a set: what is taken in its order would have another place in another process.
+
+    Dict views and ordered sets can be reversed, which a set cannot.
+    """
+    if isinstance(given, AbstractSet) and not isinstance(given, Reversible):
+        raise ValidationError(
+            f"{method}() takes its {what} in order, and a {class_of(given)} has another order "  # pyright: ignore[reportUnknownArgumentType]
+            f"in each process: a replay would give one the result of another. Use sorted(…) or a "
+            "list"
         )
 
 
