@@ -227,7 +227,7 @@ class _Invocation:
         if outcome.error is not None:
             return _failed(outcome.error)
         try:
-            self._report_unobserved()
+            self._report_forgotten()
         except Warning as error:
             return _failed(error)
         text = outcome.value
@@ -261,7 +261,7 @@ class _Invocation:
 
         report_held(self._engine, self._workflow, seconds, self._held_at)
 
-    def _report_unobserved(self) -> None:
+    def _report_forgotten(self) -> None:
         for operation in self._engine.unobserved.values():
             if not operation.body.is_closed:
                 continue  # a body that still runs may yet have awaited it
@@ -274,6 +274,9 @@ class _Invocation:
                 filename=site.filename if site is not None else "<unknown>",
                 lineno=site.line if site is not None else 1,
             )
+        for task in self._engine.left.forgotten:
+            place = task.position
+            warnings.warn_explicit(str(task), RuntimeWarning, place.filename, place.line)
 
     # Hooks
 

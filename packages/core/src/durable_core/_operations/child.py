@@ -225,6 +225,7 @@ class Child(ClaimedOperation[T]):
             return False
         if not self.is_virtual and self.record is not None:
             engine.check_all_claimed(inner, how, error)
+        engine.left.add(inner, error, is_told=self._is_recorded())
         engine.close_body(inner)
         return engine.failure is None
 
