@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="Enum")
 
+_MAKERS = ("durable_core._values.retry", "durable_core._values.wait_strategy")
+"""Modules whose functions make strategies."""
 _STEP_OPTIONS = ("retry_strategy", "semantics", "serdes")
 
 
@@ -52,10 +54,32 @@ def checked_member(option: str, value: object, kind: type[M]) -> M:
 
 def checked_strategy(strategy: object) -> None:
     """Refuse a retry strategy that cannot be asked."""
-    if strategy is not None and not callable(strategy):
+    if strategy is None:
+        return
+    if not callable(strategy) or isinstance(strategy, type):
         raise ValidationError(
             "retry_strategy must be a function of (error, attempt), such as "
             f"create_retry_strategy(...) or RetryPresets.fixed(); found {strategy!r}"
+        )
+    _refuse_maker("retry_strategy", strategy)
+
+
+def checked_wait_strategy(strategy: object) -> None:
+    """Refuse a wait strategy that cannot be asked."""
+    if not callable(strategy) or isinstance(strategy, type):
+        raise ValidationError(
+            "wait_strategy must be a function of (state, attempt), such as "
+            f"create_wait_strategy(...); found {strategy!r}"
+        )
+    _refuse_maker("wait_strategy", strategy)
+
+
+def _refuse_maker(option: str, strategy: object) -> None:
+    """Refuse a preset that was not called: asked for a decision it would make a strategy."""
+    name = getattr(strategy, "__qualname__", "<locals>")
+    if getattr(strategy, "__module__", None) in _MAKERS and "<locals>" not in name:
+        raise ValidationError(
+            f"{option} is {name} itself, which makes a strategy: call it, {name}(…)"
         )
 
 

@@ -129,7 +129,7 @@ class Engine:
     def check_all_claimed(self, body: ContextBody, how: str, cause: BaseException | None) -> None:
         """Fail the execution if a body ends while records of its operations are unclaimed."""
         if self.journal.unclaimed(body.parent_id) > 0:
-            self.fail(unclaimed(self.journal, body.parent_id, body.label, how), cause)
+            self.fail(unclaimed(self.journal, body.parent_id, body.label, how, cause), cause)
 
     def fail(self, failure: DurableError, cause: BaseException | None = None) -> None:
         """End the execution, whatever the workflow does; the first failure stands."""
@@ -210,7 +210,8 @@ class Engine:
 
     def _diverge(self, operation: ClaimedOperation[Any], record: Operation, path: str) -> None:
         called = operation.update(OperationAction.START)
-        failure = mismatch(record, called, path, operation.site)
+        where = operation.body.place(operation.name, path)
+        failure = mismatch(record, called, where, operation.site)
         self.fail(failure)
         raise failure
 

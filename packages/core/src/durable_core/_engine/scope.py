@@ -86,6 +86,15 @@ class ContextBody:
             return "the handler"
         return f"context {self.name!r}" if self.name else f"context {self.operation_id[:8]}"
 
+    def place(self, name: str | None, path: str) -> str:
+        """Where an operation called here stands: its path, or the names that lead to it."""
+        names = [name or "(unnamed)"]
+        body = self
+        while body.operation_id is not None and body.enclosing is not None:
+            names.append(body.name or body.operation_id[:8])
+            body = body.enclosing
+        return path if len(names) == 1 else "/".join(reversed(names))
+
 
 class Scope:
     """A context's body, or a sub-task of it: counts the operations begun here."""
