@@ -143,3 +143,48 @@ def test_the_engine_has_what_its_operations_ask_of_it(bench: Any) -> None:
     members |= set(inspect.get_annotations(EngineSeam))
     assert {name for name in members if not hasattr(engines[0], name)} == set()
     assert isinstance(engines[0], Engine)
+
+
+def test_a_handle_that_is_asked_to_cancel_says_what_to_do(bench: Any) -> None:
+    async def handler(event: Any, context: DurableContext) -> bool:
+        _, pending = await asyncio.wait(
+            [context.step("s", one), context.wait("w", 500)],  # type: ignore[type-var]
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        (left,) = pending
+        with pytest.raises(AttributeError, match=r"has no cancel\(\).*asyncio.ensure_future"):
+            left.cancel()
+        return hasattr(left, "cancel")
+
+    assert bench.result(handler) is False
+
+
+def test_a_task_of_a_handle_can_be_cancelled_and_is_not_warned_of(cut: Any) -> None:
+    async def handler(event: Any, context: DurableContext) -> list[bool]:
+        tasks = [asyncio.ensure_future(h) for h in (context.step("s", one), context.wait("w", 500))]
+        _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        return [task in pending for task in tasks]
+
+    assert cut.result(handler) == [False, True]
+
+
+def test_a_task_cannot_be_created_of_a_handle_and_says_what_to_do(bench: Any) -> None:
+    def refused(create_task: Any, given: Any) -> str:
+        with pytest.raises(TypeError) as caught:
+            create_task(given)
+        return str(caught.value)
+
+    async def handler(event: Any, context: DurableContext) -> list[str]:
+        handle = context.step("s", one)
+        async with asyncio.TaskGroup() as group:
+            told = [refused(create, handle) for create in (asyncio.create_task, group.create_task)]
+        await handle
+        return [*told, refused(asyncio.create_task, 5)]
+
+    alone, in_group, other = bench.result(handler)
+    assert alone == in_group
+    assert alone.startswith("a coroutine was expected, got the handle <Step s at ")
+    assert "await it as it is; for a task that waits for it use asyncio.ensure_future" in alone
+    assert other == "a coroutine was expected, got 5"

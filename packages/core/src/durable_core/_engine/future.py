@@ -85,6 +85,18 @@ class DurableFuture(Generic[T_co]):
         """Return False: a handle is never cancelled."""
         return False
 
+    if not TYPE_CHECKING:  # a type checker says so by itself
+
+        @property
+        def cancel(self) -> None:
+            """Say what to do instead; nothing has this attribute."""
+            raise AttributeError(
+                "the handle of an operation has no cancel(): what is recorded as started goes on. "
+                "Leave it, and it is dropped when the handler returns; to be able to stop waiting, "
+                "make a task of it with asyncio.ensure_future(handle); or use "
+                "context.promise.race(…, cancel_losers=True)"
+            )
+
     def result(self) -> T_co:
         """The outcome: the value, or the error raised. Only when `done()`."""
         if self._state == SUCCEEDED:

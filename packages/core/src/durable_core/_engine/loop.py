@@ -10,10 +10,10 @@ from collections import deque
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
+from durable_core._engine.forbidden import FORBIDDEN, no_coroutine, refusal
 from durable_core._engine.lineage import number_in_unordered
 from durable_core._engine.scope import CURRENT_SCOPE, Scope
 from durable_core._engine.sub_tasks import SubTasks
-from durable_core._values.errors import WorkflowIOError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -203,7 +203,10 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     def _spawn(
         self, coro: Any, context: Context, lineage: str, name: str | None, options: dict[str, Any]
     ) -> asyncio.Task[Any]:
-        task = WorkflowTask(lineage, coro, loop=self, name=name, context=context, **options)
+        try:
+            task = WorkflowTask(lineage, coro, loop=self, name=name, context=context, **options)
+        except TypeError as error:
+            raise no_coroutine(coro, error) from None
         tasks = self._tasks
         tasks.append((task, context))
         if len(tasks) >= self._prune_at:
@@ -337,60 +340,5 @@ def _end(close: Callable[..., Any], *args: Any) -> None:
         pass
 
 
-_FORBIDDEN = (
-    "run_forever",
-    "run_until_complete",
-    "stop",
-    "close",
-    "set_task_factory",
-    "call_soon_threadsafe",
-    "run_in_executor",
-    "set_default_executor",
-    "shutdown_default_executor",
-    "getaddrinfo",
-    "getnameinfo",
-    "create_connection",
-    "create_server",
-    "create_unix_connection",
-    "create_unix_server",
-    "create_datagram_endpoint",
-    "connect_accepted_socket",
-    "connect_read_pipe",
-    "connect_write_pipe",
-    "start_tls",
-    "sendfile",
-    "subprocess_exec",
-    "subprocess_shell",
-    "add_reader",
-    "remove_reader",
-    "add_writer",
-    "remove_writer",
-    "sock_recv",
-    "sock_recv_into",
-    "sock_recvfrom",
-    "sock_recvfrom_into",
-    "sock_sendall",
-    "sock_sendto",
-    "sock_connect",
-    "sock_accept",
-    "sock_sendfile",
-    "add_signal_handler",
-    "remove_signal_handler",
-)
-
-
-def _refusal(method: str) -> Callable[..., Any]:
-    def refuse(*_: Any, **__: Any) -> Any:
-        raise WorkflowIOError(
-            f"workflow code called loop.{method}(): it runs again on every replay, so it must not "
-            "touch networks, processes, threads or files. Put the call in a step: "
-            "`await context.step(fn, ...)`; or, for I/O that may repeat on every replay, "
-            "`await context.unrecorded(fn, ...)`."
-        )
-
-    refuse.__name__ = method
-    return refuse
-
-
-for _method in _FORBIDDEN:
-    setattr(WorkflowLoop, _method, _refusal(_method))
+for _method in FORBIDDEN:
+    setattr(WorkflowLoop, _method, refusal(_method))
