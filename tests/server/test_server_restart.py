@@ -35,7 +35,7 @@ async def approval(event: dict[str, Any], context: Any) -> str:
 
 
 def until_suspended(client: Any, arn: str) -> None:
-    """Wait until the first invocation is over: a server that stops forgets what it has in flight."""
+    """Wait for the end of the first invocation: a server that stops drops what is in flight."""
     kinds: set[str] = set()
     while "InvocationCompleted" not in kinds:
         events = client.get_durable_execution_history(DurableExecutionArn=arn)["Events"]
