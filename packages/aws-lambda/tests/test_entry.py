@@ -152,7 +152,7 @@ def test_warm_invocations_share_a_loop_and_a_connection(durable, service):
 
 
 def test_concurrent_invocations_have_a_loop_and_a_connection_each(durable, service):
-    barrier = threading.Barrier(3, timeout=30)
+    barrier = threading.Barrier(3, timeout=60)
     loops = []
 
     @durable
@@ -299,17 +299,25 @@ def test_a_boto3_client_or_a_service_of_ones_own_takes_the_clients_place(durable
 
 def test_a_thread_left_over_from_an_invocation_cannot_act_in_the_next(durable, service):
     """Its step was given up at the deadline; it ends during the next invocation."""
-    release, ended = threading.Event(), threading.Event()
+    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
     runs = []
+    acknowledge = service.acknowledge
+
+    def acknowledge_once_begun(received):
+        begun.wait(60)  # what is given up must run already
+        return acknowledge(received)
+
+    service.acknowledge = acknowledge_once_begun
 
     def blocked():
         runs.append(1)
+        begun.set()
         if len(runs) == 1:
-            release.wait(30)
+            release.wait(60)
             ended.set()
             return "from the first invocation"
         release.set()
-        ended.wait(30)
+        ended.wait(60)
         return "from the second"
 
     @durable(deadline_margin=timedelta(milliseconds=10))

@@ -176,8 +176,10 @@ import asyncio
 import os
 import signal
 from datetime import timedelta
+from pathlib import Path
 
 from durable_core import JitterStrategy, create_retry_strategy
+from durable_testing.store.reader import open_reader
 
 later = create_retry_strategy(
     max_attempts=3,
@@ -188,6 +190,21 @@ later = create_retry_strategy(
 
 def refuse():
     raise ConnectionError("away")
+
+OPEN = {
+    ("approve create callback id", "STARTED"), ("bare", "STARTED"), ("cool-off", "STARTED"),
+    ("ship", "STARTED"), ("sleep", "STARTED"), ("charge", "PENDING"),
+}
+
+def recorded():
+    with open_reader(Path("other.db")) as model:
+        return {(each.name, each.status) for arn in model.arns() for each in model.operations(arn)}
+
+async def interrupt_once_all_is_open():
+    while not recorded() >= OPEN:
+        await asyncio.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.Event().wait()
 
 async def kid(event, context):
     await context.wait("sleep", timedelta(days=2))
@@ -206,8 +223,7 @@ async def handler(event, context):
         group.create_task(wrap(context.step("charge", refuse, retry_strategy=later)))
         group.create_task(wrap(context.wait("soon", timedelta(seconds=3))))
         await context.wait("short", timedelta(seconds=1))
-        os.kill(os.getpid(), signal.SIGINT)
-        await asyncio.Event().wait()
+        await context.step("interrupt", interrupt_once_all_is_open)
 
 async def wrap(handle):
     return await handle

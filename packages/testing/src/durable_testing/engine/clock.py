@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 START_MS: Final = 1_767_225_600_000
 """2026-01-01T00:00:00Z: where virtual time begins unless told otherwise."""
 PATIENCE_SECONDS: Final = 1.0
+_PATIENT_LOOKS: Final = 20
+"""How often it is looked whether work goes on: a machine that stands still costs one of them."""
 _QUIET_ROUNDS: Final = 2
 """Turns of the loop with nothing else to run that count as idle."""
 _BLIND_ROUNDS: Final = 50
@@ -186,7 +188,7 @@ class VirtualClock:
     def _found_idle(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._holds and not self._is_impatient:
             if self._patience is None and self._is_wanted():
-                self._patience = loop.call_later(self._patience_seconds, self._lose_patience)
+                self._be_patient(loop, _PATIENT_LOOKS)
             return
         if self._idle_waiters:
             waiters, self._idle_waiters = self._idle_waiters, []
@@ -197,7 +199,12 @@ class VirtualClock:
             self._fire(due_ms)
         self._look()
 
-    def _lose_patience(self) -> None:
+    def _be_patient(self, loop: asyncio.AbstractEventLoop, looks: int) -> None:
+        """Wait on, and lose patience when nothing has ended at the last look."""
+        if looks:
+            delay = self._patience_seconds / _PATIENT_LOOKS
+            self._patience = loop.call_later(delay, self._be_patient, loop, looks - 1)
+            return
         self._patience = None
         self._is_impatient = True
         self._look()
