@@ -83,7 +83,8 @@ def lean(lambda_environment, world, patience):
 @pytest.fixture
 def over_boto3(lambda_environment, world, patience):
     config = Config(retries={"total_max_attempts": 1, "mode": "standard"}, read_timeout=patience)
-    boto_client = boto3.client("lambda", config=config)
+    # boto3's own session keeps the credentials that some test before had.
+    boto_client = boto3.Session().client("lambda", config=config)
     client = BotoClient(boto_client, policy=RetryPolicy(), surroundings=world)
     yield client
     client.close()
