@@ -202,7 +202,7 @@ async def handler(event, context):
         group.create_task(wrap(context.map("orders", [1], item)))
         group.create_task(wrap(context.create_callback("bare")))
         group.create_task(wrap(context.wait("cool-off", timedelta(hours=5))))
-        group.create_task(wrap(context.invoke("ship", "shipping")))
+        group.create_task(wrap(context.invoke("ship", "shipping:live")))
         group.create_task(wrap(context.step("charge", refuse, retry_strategy=later)))
         group.create_task(wrap(context.wait("soon", timedelta(seconds=3))))
         await context.wait("short", timedelta(seconds=1))
@@ -231,7 +231,7 @@ def test_going_on_tells_what_is_waited_for_and_how_to_answer(durable):
     assert "waiting for callback 'bare'; answer with: durable callback succeed " in told["bare"]
     assert told["cool-off"].endswith("waiting for timer 'cool-off', 4 h 59 m left")
     ship, _, its_operations = told["ship"].partition("; its operations: ")
-    assert ship.endswith("waiting for invoke 'ship'; shipping goes on by itself")
+    assert ship.endswith("waiting for invoke 'ship'; shipping:live goes on by itself")
     assert durable(*its_operations.split()[1:]).stdout.splitlines()[0].startswith("▸ ")
 
     shown = durable("show", "x", "--db", "other.db").stdout

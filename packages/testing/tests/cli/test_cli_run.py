@@ -142,7 +142,7 @@ import signal
 from pathlib import Path
 
 async def handler(event, context):
-    return await context.invoke("child", "kid")
+    return await context.invoke("child", "kid:live")
 
 async def once(event, context):
     async def interrupt():
@@ -177,8 +177,90 @@ def test_a_function_that_is_missing_when_an_execution_goes_on_is_asked_for(durab
     assert interrupted.stderr.rstrip().endswith(" ".join(("durable", *arguments, *option)))
     result = durable(*arguments)
     assert result.exit_code == 2
-    assert "needs the workflow 'kid'; add --function NAME=MODULE:HANDLER" in result.stderr
+    assert "needs the workflow 'kid'; add --function kid=MODULE:HANDLER" in result.stderr
     assert durable(*arguments, *option).stdout == '"done"\n'
+
+
+CALLING = """
+from pathlib import Path
+
+from durable_aws_lambda import durable_execution
+
+async def handler(event, context):
+    async def count():
+        with Path("runs").open("a") as file:
+            file.write("x")
+        return len(Path("runs").read_text())
+    runs = await context.step("count", count)
+    return [runs, await context.invoke("call", event)]
+
+@durable_execution
+async def callee(event, context):
+    return await context.step("work", work)
+
+@durable_execution
+async def beta(event, context):
+    return "beta"
+
+async def work():
+    return "done"
+
+def plain(payload):
+    return "plain"
+"""
+
+
+@pytest.mark.parametrize("target", ["kid:live", "kid"])
+def test_a_function_that_is_missing_is_asked_for_where_it_is_invoked(durable, target):
+    module = durable.module(CALLING)
+    arguments = ("run", f"{module}:handler", f'"{target}"', "--name", "x")
+    first, second = durable(*arguments), durable(*arguments)
+    for result in (first, second):
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert (
+            f"the invoke 'call' calls the function '{target}', which was not given; add "
+            f"--function kid=MODULE:HANDLER. x is kept; to go on with it: durable run "
+            f"{module}:handler --name x --function kid=MODULE:HANDLER"
+        ) in result.stderr
+    for _ in range(5):
+        durable(*arguments)
+    assert durable(*arguments, "--function", f"kid={module}:plain").stdout == '[1,"plain"]\n'
+
+
+def test_functions_are_invoked_under_their_alias_or_under_every_one(durable):
+    module = durable.module(CALLING)
+    every = ("--function", f"kid={module}:callee")
+    both = (*every, "--function", f"kid:beta={module}:beta")
+    run = f"{module}:handler"
+    assert durable("run", run, '"kid:live"', *every).stdout == '[1,"done"]\n'
+    assert durable("run", run, '"kid:7"', *both).stdout == '[2,"done"]\n'
+    assert durable("run", run, '"kid:beta"', *both).stdout == '[3,"beta"]\n'
+    alone = durable("run", run, '"kid:live"', *both[2:])
+    assert alone.exit_code == 2
+    assert "add --function kid=MODULE:HANDLER" in alone.stderr
+
+
+def test_a_workflow_is_not_invoked_without_a_qualifier_as_on_lambda(durable):
+    module = durable.module(CALLING)
+    result = durable("run", f"{module}:handler", '"kid"', "--function", f"kid={module}:callee")
+    assert result.exit_code == 1
+    assert (
+        "You cannot invoke a durable function using an unqualified ARN. Name a version or an "
+        "alias, as 'kid:live' does."
+    ) in result.stderr
+
+
+def test_a_function_is_given_once(durable):
+    module = durable.module(CALLING)
+    options = ("--function", f"kid={module}:callee") * 2
+    result = durable("run", f"{module}:handler", *options)
+    assert result.exit_code == 2
+    assert "--function kid is given more than once" in result.stderr
+    mixed = ("--function", f"kid={module}:callee", "--function", f"kid:live={module}:plain")
+    result = durable("run", f"{module}:handler", *mixed)
+    assert result.exit_code == 2
+    assert "'kid' is given as a workflow and as a plain function" in result.stderr
 
 
 def test_a_failure_without_input_says_that_the_event_was_null(durable):

@@ -22,7 +22,7 @@ from durable_testing.cli.interrupts import Interrupts
 from durable_testing.cli.logs import show_logs
 from durable_testing.cli.options import DEFAULT_DB, DbOption
 from durable_testing.cli.session import RunRequest, run_to_end, say
-from durable_testing.cli.targets import load_function, load_workflow
+from durable_testing.cli.targets import load_callees, load_workflow
 from durable_testing.engine import EngineError, UnknownFunctionError
 from durable_testing.model import ExecutionDescription
 from durable_testing.store.errors import StoreError
@@ -49,7 +49,10 @@ def run(
     db: DbOption = DEFAULT_DB,
     function: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=MODULE:HANDLER", help="What invoke(NAME) calls; repeatable."),
+        typer.Option(
+            metavar="NAME[:ALIAS]=MODULE:HANDLER",
+            help="What invoke('NAME:ALIAS') calls; without ALIAS, under every one. Repeatable.",
+        ),
     ] = None,
 ) -> None:
     """Run a workflow, and print its result as JSON on standard output.
@@ -82,7 +85,7 @@ def _request_of(
     made = f"{workflow.name[-_ROOM_FOR_NAME:].strip('-')}-{secrets.token_hex(4)}"
     return RunRequest(
         workflow=workflow,
-        functions=tuple(load_function(option) for option in functions),
+        functions=load_callees(functions),
         name=name or made,
         payload=payload,
         database=db,
@@ -111,7 +114,7 @@ def _run(
         raise UsageError(str(error)) from None
     except EngineError as error:
         if isinstance(error.__cause__, UnknownFunctionError):
-            raise UsageError(f"{error.__cause__}; add --function NAME=MODULE:HANDLER") from None
+            raise _asking_for(error.__cause__, request.name, resume) from None
         say(f"{error}. {request.name} is kept; to go on with it: {resume}")
         return 1, ""
     if outcome.status is ExecutionStatus.SUCCEEDED:
@@ -120,6 +123,13 @@ def _run(
     if outcome.input_payload is None and outcome.status is ExecutionStatus.FAILED:
         say(f"{request.name} was started with no INPUT, so the event is null")
     return 1, ""
+
+
+def _asking_for(missing: UnknownFunctionError, name: str, resume: str) -> UsageError:
+    option = f"--function {missing.function_name}=MODULE:HANDLER"
+    return UsageError(
+        f"{missing}; add {option}. {name} is kept; to go on with it: {resume} {option}"
+    )
 
 
 def _json_of(result: str | None) -> str:

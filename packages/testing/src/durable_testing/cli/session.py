@@ -15,13 +15,13 @@ from durable_testing.cli.inputs import is_same_json
 from durable_testing.cli.lines import LineView
 from durable_testing.cli.waiting import waiting_lines
 from durable_testing.cli.watching import Watch
-from durable_testing.engine import LocalEngine
+from durable_testing.engine import UNQUALIFIED_ADVICE, LocalEngine, with_qualifiers
 from durable_testing.model import ServiceConfig, ServiceError
 from durable_testing.store.errors import ExecutionInUseError
 from durable_testing.store.sqlite import SqliteService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 TURN_SECONDS: Final = 0.2
 """How often to look whether another process has let go of an execution."""
-LOCAL_CONFIG: Final = ServiceConfig(needs_qualifier=False)
-"""On a laptop a function is called by its bare name."""
+LOCAL_CONFIG: Final = ServiceConfig(unqualified_advice=UNQUALIFIED_ADVICE)
+"""As the service has it, with what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +47,14 @@ class RunRequest:
 
     Attributes:
         workflow: What to run.
-        functions: What it may invoke.
+        functions: What it may invoke, by name, with a qualifier or without.
         name: The execution's name.
         payload: Its input as JSON text; None: none was given, which fits whatever is stored.
         database: The file.
     """
 
     workflow: LocalFunction
-    functions: tuple[LocalFunction, ...]
+    functions: Mapping[str, LocalFunction]
     name: str
     payload: str | None
     database: Path
@@ -82,13 +82,14 @@ async def run_to_end(request: RunRequest) -> ExecutionDescription:
         asyncio.CancelledError: It was interrupted; the execution is kept.
     """
     relay = RelayView()
+    functions = {**request.functions, request.workflow.name: request.workflow}
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         engine = LocalEngine(
-            (request.workflow, *request.functions),
+            with_qualifiers(functions),
             sqlite_file(request.database, stack),
             clock=clock,
-            hooks=Watch(relay),
+            hooks=Watch(relay, functions),
         )
         await stack.enter_async_context(engine)
         payload = _check(engine.model, request)

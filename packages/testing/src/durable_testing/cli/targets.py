@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durable_core import ValidationError
 from durable_testing.cli.errors import UsageError
-from durable_testing.engine import durable_function, is_durable, plain_function
+from durable_testing.engine import durable_function, is_durable, plain_function, with_qualifiers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
 
     from durable_testing.engine import LocalFunction
@@ -32,11 +33,28 @@ def load_workflow(target: str) -> LocalFunction:
         raise UsageError(f"{target} is not a workflow: {error}") from None
 
 
+def load_callees(options: Iterable[str]) -> dict[str, LocalFunction]:
+    """Return functions for chained invokes by name, each given as NAME[:ALIAS]=MODULE:HANDLER."""
+    functions: dict[str, LocalFunction] = {}
+    for option in options:
+        name = option.partition("=")[0]
+        if name in functions:
+            raise UsageError(f"--function {name} is given more than once")
+        functions[name] = load_function(option)
+    try:
+        with_qualifiers(functions)
+    except ValidationError as error:
+        raise UsageError(f"--function: {error}") from None
+    return functions
+
+
 def load_function(option: str) -> LocalFunction:
-    """Return a function for chained invokes, given as NAME=MODULE:HANDLER."""
+    """Return a function for chained invokes, given as NAME[:ALIAS]=MODULE:HANDLER."""
     name, equals, target = option.partition("=")
     if not equals or not name:
-        raise UsageError(f"--function {option!r}: write NAME=MODULE:HANDLER")
+        raise UsageError(
+            f"--function {option!r}: write NAME=MODULE:HANDLER or NAME:ALIAS=MODULE:HANDLER"
+        )
     bare, _, alias = name.partition(":")
     handler = load(target)
     make = durable_function if is_durable(handler) else plain_function

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from durable_testing.cli.callees import CheckedService
 from durable_testing.engine import EngineHooks, answer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from durable_core.lowlevel import (
         CheckpointRequest,
         CheckpointResponse,
@@ -26,14 +29,20 @@ class View(Protocol):
 
 
 class Watch(EngineHooks):
-    """Tells a view about every checkpoint, invocation and effect."""
+    """Tells a view about every checkpoint, invocation and effect.
 
-    def __init__(self, view: View) -> None:
+    Args:
+        view: Who is told.
+        given: The names of the functions that may be invoked.
+    """
+
+    def __init__(self, view: View, given: Collection[str]) -> None:
         self._view = view
+        self._given = given
 
     def service(self, _invocation: Invocation, service: DurableService, /) -> DurableService:
         """Watch the invocation's checkpoints."""
-        return _WatchedService(service, self._view)
+        return CheckedService(_WatchedService(service, self._view), self._given)
 
     def begun(self, _invocation: Invocation, /) -> None:
         """Look at what has changed."""
