@@ -10,6 +10,7 @@ from durable_core.lowlevel import workflow_of
 from durable_testing.engine import durable_function, is_durable, plain_function, spelled
 from durable_testing.runner.alone import run_alone
 from durable_testing.runner.announcing import announce
+from durable_testing.runner.blocking import refuse_blocking_io
 from durable_testing.runner.callbacks import CallbackScript
 from durable_testing.runner.explore import Exploration, explore
 from durable_testing.runner.handle import RunHandle
@@ -69,6 +70,7 @@ class DurableTestRunner:
         replay_check: bool | Literal["every"] = True,
         clock: VirtualClock | None = None,
     ) -> None:
+        refuse_blocking_io()
         options = checked_options(
             seed=seed,
             faults=faults,
