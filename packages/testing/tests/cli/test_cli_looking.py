@@ -243,6 +243,16 @@ def test_going_on_tells_what_is_waited_for_and_how_to_answer(durable):
     assert "waiting for step 'charge', attempt 2 in 59 m" in told["charge"]
 
 
+def test_a_file_that_is_no_database_is_told_once_what_to_do(durable):
+    module = durable.module("x = 1")
+    result = durable("list", "--db", f"{module}.py")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"durable: {module}.py is not a SQLite database; it was left as it is; name the file with "
+        "--db\n"
+    )
+
+
 def test_long_names_keep_their_columns(durable):
     module = durable.module(
         """

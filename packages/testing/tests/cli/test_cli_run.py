@@ -1,6 +1,5 @@
 """`durable run`: results, errors, names, inputs."""
 
-import json
 from importlib.metadata import version
 
 import pytest
@@ -105,7 +104,7 @@ def test_a_failure_is_told_with_its_traceback_and_exit_code_1(durable):
     result = durable("run", f"{module}:handler", "--name", "x")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert "x failed: " in result.stderr
+    assert "x failed at 'charge': " in result.stderr
     assert "card declined" in result.stderr
     assert f"{module}.py" in result.stderr
     again = durable("run", f"{module}:handler", "--name", "x")
@@ -113,26 +112,52 @@ def test_a_failure_is_told_with_its_traceback_and_exit_code_1(durable):
     assert "card declined" in again.stderr
 
 
-INVOKING = """
-from durable_aws_lambda import durable_execution
+NESTED = """
+from durable_core import RetryPresets
 
 async def handler(event, context):
-    return [await context.invoke("plain", "adder", [1, 2]), await context.invoke("child", event)]
+    async def refuse():
+        raise PermissionError("card declined")
+    async def checkout(child):
+        await child.step("charge", refuse, retry_strategy=RetryPresets.none())
+    await context.run_in_child_context("checkout", checkout)
 
-def adder(payload):
-    return sum(payload)
-
-@durable_execution
-async def child(event, context):
-    return "from the child"
+async def without(event, context):
+    raise PermissionError("at once")
 """
 
 
-def test_functions_that_are_named_can_be_invoked(durable):
-    module = durable.module(INVOKING)
-    options = ("--function", f"adder={module}:adder", "--function", f"kid:live={module}:child")
-    result = durable("run", f"{module}:handler", '"kid:live"', *options)
-    assert json.loads(result.stdout) == [3, "from the child"], result.stderr
+def test_a_failure_names_the_operation_that_failed_where_there_is_one(durable):
+    module = durable.module(NESTED)
+    result = durable("run", f"{module}:handler", "--name", "x")
+    assert "durable: x failed at 'checkout/charge': PermissionError: card declined" in result.stderr
+    again = durable("run", f"{module}:handler", "--name", "x")
+    assert "durable: x failed at 'checkout/charge': PermissionError: card declined" in again.stderr
+    without = durable("run", f"{module}:without", "--name", "y")
+    assert "durable: y failed: PermissionError: at once" in without.stderr
+
+
+POLLING = """
+from durable_core import create_wait_strategy
+
+async def handler(event, context):
+    strategy = create_wait_strategy(should_continue_polling=lambda state: state < 2)
+    return await context.wait_for_condition(
+        "packed", lambda state: state + 1, initial_state=0, wait_strategy=strategy
+    )
+"""
+
+
+def test_a_condition_that_is_not_met_has_not_succeeded(durable):
+    module = durable.module(POLLING.replace("state < 2)", "state < 2, initial_delay=1)"))
+    lines = durable("run", f"{module}:handler", "--name", "x").stderr.splitlines()
+    words = [" ".join(line.split("]")[1].split()) for line in lines]
+    assert words[1:-1] == [
+        "packed condition started",
+        "packed condition not met yet attempt 2 in 1 s",
+        "packed condition started",
+        "packed condition succeeded",
+    ]
 
 
 INTERRUPTED = """
@@ -179,88 +204,6 @@ def test_a_function_that_is_missing_when_an_execution_goes_on_is_asked_for(durab
     assert result.exit_code == 2
     assert "needs the workflow 'kid'; add --function kid=MODULE:HANDLER" in result.stderr
     assert durable(*arguments, *option).stdout == '"done"\n'
-
-
-CALLING = """
-from pathlib import Path
-
-from durable_aws_lambda import durable_execution
-
-async def handler(event, context):
-    async def count():
-        with Path("runs").open("a") as file:
-            file.write("x")
-        return len(Path("runs").read_text())
-    runs = await context.step("count", count)
-    return [runs, await context.invoke("call", event)]
-
-@durable_execution
-async def callee(event, context):
-    return await context.step("work", work)
-
-@durable_execution
-async def beta(event, context):
-    return "beta"
-
-async def work():
-    return "done"
-
-def plain(payload):
-    return "plain"
-"""
-
-
-@pytest.mark.parametrize("target", ["kid:live", "kid"])
-def test_a_function_that_is_missing_is_asked_for_where_it_is_invoked(durable, target):
-    module = durable.module(CALLING)
-    arguments = ("run", f"{module}:handler", f'"{target}"', "--name", "x")
-    first, second = durable(*arguments), durable(*arguments)
-    for result in (first, second):
-        assert result.exit_code == 2
-        assert result.stdout == ""
-        assert (
-            f"the invoke 'call' calls the function '{target}', which was not given; add "
-            f"--function kid=MODULE:HANDLER. x is kept; to go on with it: durable run "
-            f"{module}:handler --name x --function kid=MODULE:HANDLER"
-        ) in result.stderr
-    for _ in range(5):
-        durable(*arguments)
-    assert durable(*arguments, "--function", f"kid={module}:plain").stdout == '[1,"plain"]\n'
-
-
-def test_functions_are_invoked_under_their_alias_or_under_every_one(durable):
-    module = durable.module(CALLING)
-    every = ("--function", f"kid={module}:callee")
-    both = (*every, "--function", f"kid:beta={module}:beta")
-    run = f"{module}:handler"
-    assert durable("run", run, '"kid:live"', *every).stdout == '[1,"done"]\n'
-    assert durable("run", run, '"kid:7"', *both).stdout == '[2,"done"]\n'
-    assert durable("run", run, '"kid:beta"', *both).stdout == '[3,"beta"]\n'
-    alone = durable("run", run, '"kid:live"', *both[2:])
-    assert alone.exit_code == 2
-    assert "add --function kid=MODULE:HANDLER" in alone.stderr
-
-
-def test_a_workflow_is_not_invoked_without_a_qualifier_as_on_lambda(durable):
-    module = durable.module(CALLING)
-    result = durable("run", f"{module}:handler", '"kid"', "--function", f"kid={module}:callee")
-    assert result.exit_code == 1
-    assert (
-        "You cannot invoke a durable function using an unqualified ARN. Name a version or an "
-        "alias, as 'kid:live' does."
-    ) in result.stderr
-
-
-def test_a_function_is_given_once(durable):
-    module = durable.module(CALLING)
-    options = ("--function", f"kid={module}:callee") * 2
-    result = durable("run", f"{module}:handler", *options)
-    assert result.exit_code == 2
-    assert "--function kid is given more than once" in result.stderr
-    mixed = ("--function", f"kid={module}:callee", "--function", f"kid:live={module}:plain")
-    result = durable("run", f"{module}:handler", *mixed)
-    assert result.exit_code == 2
-    assert "'kid' is given as a workflow and as a plain function" in result.stderr
 
 
 def test_a_failure_without_input_says_that_the_event_was_null(durable):
@@ -318,6 +261,24 @@ def test_a_module_that_cannot_be_imported_is_named_with_the_place(durable, sourc
     assert f"{module} cannot be imported" in result.stderr
     assert message in result.stderr
     assert place in result.stderr
+
+
+CANDIDATES = """
+from durable_core import DurableContext
+
+async def reserve(shelf, book): ...
+async def order(given: dict, durable: DurableContext): ...
+async def ship(event, context): ...
+"""
+
+
+def test_of_functions_of_two_parameters_those_are_named_that_look_like_workflows(durable):
+    module = durable.module(CANDIDATES)
+    assert f"{module} has no 'nope'; its workflows: order, ship\n" in (
+        durable("run", f"{module}:nope").stderr
+    )
+    other = durable.module("async def reserve(shelf, book): ...")
+    assert "its workflows: reserve" in durable("run", f"{other}:nope").stderr
 
 
 def test_a_module_without_a_workflow_says_so(durable):

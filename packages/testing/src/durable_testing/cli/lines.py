@@ -111,6 +111,8 @@ def path_of(operation: Operation, records: Mapping[str, Operation]) -> str:
 
 
 def _outcome_words(event: HistoryEvent) -> str:
+    if event.type is EventType.STEP_SUCCEEDED and _retry_delay(event):
+        return "not met yet"
     return next(words for ending, words in _WORDS.items() if event.type.endswith(ending))
 
 
@@ -125,11 +127,16 @@ def _details(event: HistoryEvent, operation: Operation | None, around: Around) -
     error = _error_of(event)
     if error is not None:
         details.append(error)
-    retry: Any = event.details.get("RetryDetails") or {}
-    delay: Any = retry.get("NextAttemptDelaySeconds")
-    if delay:
-        details.append(f"attempt {retry.get('CurrentAttempt', 0) + 1} in {delay} s")
+    if delay := _retry_delay(event):
+        attempt = event.details["RetryDetails"].get("CurrentAttempt", 0) + 1
+        details.append(f"attempt {attempt} in {delay} s")
     return details
+
+
+def _retry_delay(event: HistoryEvent) -> int | None:
+    """Return in how many seconds there is another attempt; None when there is none."""
+    retry: Any = event.details.get("RetryDetails") or {}
+    return retry.get("NextAttemptDelaySeconds") or None
 
 
 def _error_of(event: HistoryEvent) -> str | None:

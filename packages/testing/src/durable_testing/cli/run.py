@@ -106,7 +106,7 @@ def _run(
 ) -> tuple[int, str]:
     """Return the exit code and what belongs on standard output."""
     try:
-        outcome = census.run(interrupts.guard(run_to_end(request)))
+        outcome, failed = census.run(interrupts.guard(run_to_end(request)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         say(interrupts.message)
         return INTERRUPTED_EXIT, ""
@@ -119,7 +119,7 @@ def _run(
         return 1, ""
     if outcome.status is ExecutionStatus.SUCCEEDED:
         return 0, f"{_json_of(outcome.result)}\n"
-    _explain(outcome)
+    _explain(outcome, failed)
     if outcome.input_payload is None and outcome.status is ExecutionStatus.FAILED:
         say(f"{request.name} was started with no INPUT, so the event is null")
     return 1, ""
@@ -143,14 +143,15 @@ def _json_of(result: str | None) -> str:
     return result
 
 
-def _explain(outcome: ExecutionDescription) -> None:
+def _explain(outcome: ExecutionDescription, failed: str | None) -> None:
     """Say how an execution failed, with the traceback it recorded."""
     error = outcome.error or ErrorObject()
     for line in error.stack_trace or ():
         print(line.rstrip("\n"), file=sys.stderr)  # noqa: T201  a command line talks
     message = ": ".join(part for part in (error.type, error.message) if part)
     status = outcome.status.lower().replace("_", " ")
-    say(f"{outcome.name} {status}" + (f": {message}" if message else ""))
+    place = "" if failed is None else f" at {failed!r}"
+    say(f"{outcome.name} {status}{place}" + (f": {message}" if message else ""))
 
 
 class _Stdout:

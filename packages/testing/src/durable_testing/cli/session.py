@@ -6,13 +6,13 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
-from durable_core.lowlevel import SystemClock
+from durable_core.lowlevel import OperationType, SystemClock
 from durable_testing.cli.errors import UsageError
 from durable_testing.cli.inputs import is_same_json
-from durable_testing.cli.lines import LineView
+from durable_testing.cli.lines import LineView, path_of
 from durable_testing.cli.waiting import waiting_lines
 from durable_testing.cli.watching import Watch
 from durable_testing.engine import UNQUALIFIED_ADVICE, LocalEngine, with_qualifiers
@@ -74,7 +74,15 @@ class RelayView:
             self.view.changed()
 
 
-async def run_to_end(request: RunRequest) -> ExecutionDescription:
+class Outcome(NamedTuple):
+    """How an execution ended."""
+
+    description: ExecutionDescription
+    failed: str | None
+    """The operation it failed with, by its path, where there is one."""
+
+
+async def run_to_end(request: RunRequest) -> Outcome:
     """Run an execution, or go on with it, and return how it stands at its end.
 
     Raises:
@@ -96,7 +104,7 @@ async def run_to_end(request: RunRequest) -> ExecutionDescription:
         arn = engine.model.find_execution(request.workflow.name, request.name)
         if arn is not None and engine.describe(arn).ended_at_ms is not None:
             say(f"{request.name} is finished; this is its stored outcome")
-            return engine.describe(arn)
+            return _outcome(engine, arn)
         started = await _start(engine, request, payload)
         seen = 0 if arn is None else len(engine.model.history(arn))
         arn = started.execution_arn
@@ -107,9 +115,26 @@ async def run_to_end(request: RunRequest) -> ExecutionDescription:
         with _view(engine.model, arn, clock.now_ms, seen, request.database) as view:
             relay.view = view
             view.changed()
-            outcome = await engine.outcome(arn)
+            await engine.outcome(arn)
             relay.view = None
-        return outcome
+        return _outcome(engine, arn)
+
+
+def _outcome(engine: LocalEngine, arn: str) -> Outcome:
+    description = engine.describe(arn)
+    if description.error is None:
+        return Outcome(description, None)
+    records = {record.id: record for record in engine.model.operations(arn)}
+    # The innermost one started last: what it raised went through those around it.
+    failed = [
+        path_of(record, records)
+        for record in records.values()
+        if record.type is not OperationType.EXECUTION
+        and record.error is not None
+        and record.error.message == description.error.message
+        and record.is_terminal
+    ]
+    return Outcome(description, failed[-1] if failed else None)
 
 
 async def _start(engine: LocalEngine, request: RunRequest, payload: str | None) -> Started:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 import traceback
@@ -119,11 +120,22 @@ def _said(name: str, error: BaseException) -> str:
 
 def _candidates(module: ModuleType) -> str:
     """Name what could have been meant."""
-    names = [
-        name
+    possible = {
+        name: value
         for name, value in vars(module).items()
         if not name.startswith("_")
         and getattr(value, "__module__", module.__name__) == module.__name__
         and is_durable(value)
-    ]
+    }
+    # Any async function of two parameters could be one; most that are not show it by their names.
+    names = [name for name, value in possible.items() if _looks_like_workflow(value)] or possible
     return f"; its workflows: {', '.join(names)}" if names else "; it has no workflow"
+
+
+def _looks_like_workflow(value: Any) -> bool:
+    if not inspect.iscoroutinefunction(value):
+        return True  # decorated
+    parameters = [*inspect.signature(value).parameters.values()]
+    if [each.name for each in parameters] == ["event", "context"]:
+        return True
+    return any("DurableContext" in str(each.annotation) for each in parameters)
