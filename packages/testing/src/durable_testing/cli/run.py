@@ -57,7 +57,7 @@ def run(
 ) -> None:
     """Run a workflow, and print its result as JSON on standard output.
 
-    Exit code 0: it succeeded. 1: it failed. 2: the command was wrong.
+    Exit code 0: it succeeded. 1: it failed. 2: the command was wrong. 130: it was interrupted.
     The same command again goes on with an unfinished execution, and prints the stored result of a
     finished one.
     """
