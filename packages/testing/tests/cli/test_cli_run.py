@@ -137,6 +137,41 @@ def test_a_failure_names_the_operation_that_failed_where_there_is_one(durable):
     assert "durable: y failed: PermissionError: at once" in without.stderr
 
 
+TALKING = """
+import sys
+
+async def handler(event, context):
+    async def talk(child):
+        async def say():
+            print("the step talks")
+        await child.step("say", say)
+        await child.step("say again", lambda: print("a thread talks"))
+    await context.run_in_child_context("talk", talk)
+"""
+
+
+def test_a_start_is_told_before_what_the_step_prints(durable):
+    module = durable.module(TALKING)
+    lines = durable("run", f"{module}:handler", "--name", "x").stderr.splitlines()
+    words = [" ".join(line.rpartition("]")[2].split()) for line in lines]
+    assert (
+        words
+        == [
+            "execution x started",
+            "talk context started",
+            "talk/say step started",
+            "the step talks",
+            "talk/say step succeeded",
+            "talk/say again step started",
+            "a thread talks",
+            "talk/say again step succeeded",
+            "talk context succeeded",
+            "execution x succeeded",
+            "durable: x was started with no INPUT, so the event is null",
+        ][: len(words)]
+    )
+
+
 POLLING = """
 from durable_core import create_wait_strategy
 

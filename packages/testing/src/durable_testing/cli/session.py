@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from durable_core.lowlevel import OperationDetails
     from durable_testing.cli.watching import View
     from durable_testing.engine import EngineService, LocalFunction, OpenService
     from durable_testing.model import (
@@ -72,6 +73,11 @@ class RelayView:
         """Something may have happened."""
         if self.view is not None:
             self.view.changed()
+
+    def starting(self, execution_arn: str, operation: OperationDetails, /) -> None:
+        """An operation starts."""
+        if self.view is not None:
+            self.view.starting(execution_arn, operation)
 
 
 class Outcome(NamedTuple):
@@ -222,6 +228,6 @@ def _view(
 
         view = LiveView(model, arn, now_ms, database)
     else:
-        view = nullcontext(LineView(model, arn, now_ms(), seen, database))
+        view = nullcontext(LineView(model, arn, now_ms, seen, database))
     with view as entered:
         yield entered
