@@ -134,6 +134,23 @@ def test_a_fault_that_did_not_happen_is_named() -> None:
     assert result.unused == ("fault: crash before checkpoint 99",)
 
 
+def test_faults_are_told_apart_whatever_their_errors_say_of_equality() -> None:
+    class AlikeError(Exception):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    faults = [
+        Fault.invocation_error(AlikeError()),
+        Fault.invocation_error(AlikeError(), invocation=9),
+    ]
+
+    result = DurableTestRunner(stepping, faults=faults).run_sync()
+
+    assert result.unused == ("fault: invocation error invocation 9",)
+
+
 @pytest.mark.parametrize("wrong", ["boom", 1, int, None])
 def test_a_double_fails_with_exceptions_only(wrong: Any) -> None:
     runner = DurableTestRunner(stepping)

@@ -98,11 +98,11 @@ class FaultPlan:
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self._faults = tuple(faults)
-        self._happened: set[Fault] = set()
+        self._happened: set[int] = set()
 
     def unused(self) -> list[Fault]:
         """Return those that did not happen."""
-        return [fault for fault in self._faults if fault not in self._happened]
+        return [fault for fault in self._faults if id(fault) not in self._happened]
 
     def begin(self, invocation: int) -> None:
         """Begin the invocation of that number."""
@@ -132,5 +132,5 @@ class FaultPlan:
             for fault in self._faults
             if fault.kind is kind and fault.number <= number < fault.number + fault.times
         ]
-        self._happened.update(due[:1])
+        self._happened.update(id(fault) for fault in due[:1])
         return due
