@@ -73,6 +73,43 @@ def test_a_function_that_is_missing_is_asked_for_where_it_is_invoked(durable, ta
     assert durable(*arguments, "--function", f"kid={module}:plain").stdout == '[1,"plain"]\n'
 
 
+BESIDE = """
+import asyncio
+from pathlib import Path
+
+async def handler(event, context):
+    return await asyncio.gather(context.step("count", count), context.invoke("call", "kid"))
+
+async def count():
+    with Path("runs").open("a") as file:
+        file.write("x")
+    return len(Path("runs").read_text())
+
+async def unawaited(event, context):
+    context.invoke("call", "kid")
+    return "over"
+
+def plain(payload):
+    return "plain"
+"""
+
+
+def test_what_was_done_beside_a_missing_function_is_kept(durable):
+    module = durable.module(BESIDE)
+    arguments = ("run", f"{module}:handler", "--name", "x")
+    assert durable(*arguments).exit_code == durable(*arguments).exit_code == 2
+    assert durable(*arguments, "--function", f"kid={module}:plain").stdout == '[1,"plain"]\n'
+
+
+@pytest.mark.filterwarnings("ignore:.*never awaited:RuntimeWarning")
+def test_an_execution_does_not_end_over_a_missing_function(durable):
+    module = durable.module(BESIDE)
+    arguments = ("run", f"{module}:unawaited", "--name", "x")
+    assert durable(*arguments).exit_code == 2
+    assert durable("show", "x").stdout.startswith("▸ x")
+    assert durable(*arguments, "--function", f"kid={module}:plain").stdout == '"over"\n'
+
+
 def test_functions_are_invoked_under_their_alias_or_under_every_one(durable):
     module = durable.module(CALLING)
     every = ("--function", f"kid={module}:callee")

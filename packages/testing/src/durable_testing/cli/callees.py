@@ -34,19 +34,18 @@ class CheckedService:
         self._given = given
 
     async def checkpoint(self, request: CheckpointRequest, /) -> CheckpointResponse:
-        """Pass the batch on; of one with such an invoke only what comes before it.
+        """Pass the batch on; of one with such an invoke the other operations, which are done.
 
         Raises:
-            UnknownFunctionError: It holds one; the rest of the batch comes again when it goes on.
+            UnknownFunctionError: It holds one.
         """
-        updates = request.updates
-        for number, update in enumerate(updates):
-            if update.type is OperationType.CHAINED_INVOKE and self._is_missing(update):
-                if number:
-                    before = request._replace(updates=updates[:number])
-                    await answer_of(self._service.checkpoint(before))
-                raise _missing(update)
-        return await answer_of(self._service.checkpoint(request))
+        missing = [update for update in request.updates if self._is_missing(update)]
+        if not missing:
+            return await answer_of(self._service.checkpoint(request))
+        rest = tuple(update for update in request.updates if not self._is_missing(update))
+        if rest:
+            await answer_of(self._service.checkpoint(request._replace(updates=rest)))
+        raise _missing(missing[0])
 
     async def load_page(
         self, execution_arn: str, checkpoint_token: str, marker: str, /
@@ -55,7 +54,8 @@ class CheckedService:
         return await answer_of(self._service.load_page(execution_arn, checkpoint_token, marker))
 
     def _is_missing(self, update: OperationUpdate) -> bool:
-        return serving(update.function_name or "", self._given) is None
+        is_invoke = update.type is OperationType.CHAINED_INVOKE
+        return is_invoke and serving(update.function_name or "", self._given) is None
 
 
 def _missing(update: OperationUpdate) -> UnknownFunctionError:
