@@ -50,8 +50,8 @@ class Exploration:
     def assert_same(self) -> None:
         """Fail unless every run ended as the undisturbed one did.
 
-        A crash in the middle of an at-most-once step ends it with an error, as it must: where the
-        workflow does not handle that to the same end, look at `deviations`.
+        A crash in the middle of an at-most-once step without further attempts is an error, as it
+        must be: where the workflow does not handle that to the same end, look at `deviations`.
         """
         if self.deviations:
             listed = "\n".join(f"  {deviation}" for deviation in self.deviations)
