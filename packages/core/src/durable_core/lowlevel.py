@@ -62,6 +62,7 @@ from durable_core._values.serdes import (
 )
 
 if TYPE_CHECKING:
+    from durable_core._engine.loop import WorkflowLoop
     from durable_core._protocol.executions import ExecutionStatus
     from durable_core._protocol.patterns import (
         EXECUTION_NAME_PATTERN,
@@ -145,6 +146,7 @@ __all__ = (
     "Timer",
     "Trigger",
     "Workflow",
+    "WorkflowLoop",
     "decode_with",
     "drive",
     "encode_with",
@@ -189,6 +191,7 @@ if not TYPE_CHECKING:
             "TENANT_ID_PATTERN": "durable_core._protocol.patterns",
             "TRANSITIONS": "durable_core._protocol.transitions",
             "Trigger": "durable_core._protocol.transitions",
+            "WorkflowLoop": "durable_core._engine.loop",
             "next_status": "durable_core._protocol.transitions",
         },
     )
