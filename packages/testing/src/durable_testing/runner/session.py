@@ -61,6 +61,9 @@ class Session(EngineHooks):
         self._options = options
         self._cast = Cast(plan)
         self.clock = options.clock or VirtualClock()
+        # Without a time-out of the test's own, only a body that hangs would ever meet that end.
+        ends_ms = self.clock.now_ms() + MAX_EXECUTION_SECONDS * 1000
+        self.clock.last_resort_ms = ends_ms if options.execution_timeout is None else None
         if is_clock_running:
             self.clock.run()
         else:
