@@ -247,7 +247,9 @@ def test_a_step_that_keeps_the_invocation_alive_gives_the_same_without_suspensio
             async with asyncio.timeout(100_000):
                 running = asyncio.ensure_future(awaited(context.step("busy", busy)))
                 result = await workflow(event, context)
-            return [result, running.done()]
+            was_done = running.done()
+            running.cancel()
+            return [result, was_done]
 
         ran = execute(beside, patience_seconds=0)
         assert ran.result == [expected, False], workflow

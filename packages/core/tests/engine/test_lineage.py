@@ -76,6 +76,29 @@ def test_as_completed_over_an_iterator_of_coroutines_is_refused(bench: Any) -> N
         coroutine.close()
 
 
+def test_as_completed_over_a_set_of_coroutines_is_refused(bench: Any) -> None:
+    parts: set[Any] = set()
+
+    async def handler(event: Any, context: DurableContext) -> None:
+        parts.update(part(context, number) for number in range(2))
+        for entry in asyncio.as_completed(parts):
+            await entry
+
+    output = bench.invoke(handler)
+    assert output.error.type == "durable_core.ContextScopeError"
+    assert "asyncio.as_completed() was given a set of coroutines" in output.error.message
+    for coroutine in parts:
+        coroutine.close()
+
+
+def test_as_completed_over_a_set_of_handles(cut: Any) -> None:
+    async def handler(event: Any, context: DurableContext) -> int:
+        waits = {context.wait(f"w{seconds}", seconds) for seconds in (7, 3, 5)}
+        return len([await entry for entry in asyncio.as_completed(waits)])  # type: ignore[type-var]
+
+    assert cut.result(handler) == 3
+
+
 def test_one_coroutine_given_twice_is_one_task(bench: Any) -> None:
     async def handler(event: Any, context: DurableContext) -> int:
         task = asyncio.ensure_future(part(context, 1))

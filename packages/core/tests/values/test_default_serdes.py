@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+import threading
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from pathlib import Path
@@ -357,3 +359,35 @@ class TestOtherSerdes:
         for call in (encode_with, decode_with):
             with pytest.raises(SerDesError, match=r"^mine$"):
                 call(serdes, "x", CHARGE)
+
+
+async def _async_items():
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("make", "advice"),
+    [
+        (lambda: (n for n in range(3)), "generator, .* return list"),
+        (lambda: map(str, [1]), "map, .* return list"),
+        (lambda: iter({1}), "set_iterator, .* return list"),
+        (_async_items, "async_generator, .* async for"),
+        ({}.keys, "dict_keys, which is a view of something else: return list"),
+        (threading.Lock, "lock, which lives in this process only"),
+        (lambda: lambda: None, "function, which lives in this process only"),
+        (lambda: json, "module, which lives in this process only"),
+        (asyncio.Event, "Event, which would come back as something else; annotate"),
+    ],
+)
+def test_what_has_no_text_is_refused_with_what_to_do(make, advice):
+    with pytest.raises(SerDesError, match=advice):
+        DEFAULT_SERDES.serialize({"a": [make()]})
+
+
+def test_a_coroutine_is_refused_with_what_to_do():
+    async def fn(): ...
+
+    coroutine = fn()
+    with pytest.raises(SerDesError, match=r"coroutine, .* return what awaiting it gives"):
+        DEFAULT_SERDES.serialize(coroutine)
+    coroutine.close()

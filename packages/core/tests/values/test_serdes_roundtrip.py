@@ -209,9 +209,7 @@ def test_whatever_is_of_another_class_is_refused_wherever_it_stands(value, data)
     )
     with pytest.raises(SerDesError) as caught:
         DEFAULT_SERDES.serialize(place)
-    assert f"is of type {named(value)}, which would come back as something else" in str(
-        caught.value
-    )
+    assert f"is of type {named(value)}, which " in str(caught.value)
     with pytest.raises(SerDesError):
         JsonSerDes().serialize(place)
 

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
 from durable_core._context.names import checked_name, name_of
-from durable_core._context.options import checked_member, checked_serdes, checked_shape
+from durable_core._context.options import (
+    checked_member,
+    checked_order,
+    checked_serdes,
+    checked_shape,
+)
 from durable_core._operations.batch import Batch, BatchBody, BatchMode
 from durable_core._operations.scopes import open_here
 from durable_core._protocol.records import OperationSubType
@@ -40,6 +45,7 @@ def item_bodies(
         raise ValidationError(
             f"map() takes items and a function fn(child, item, index); found {fn!r}"
         )
+    checked_order("map", "items", items)
     checked_shape("map", fn, "child", "item", "index")
     bodies: list[BatchBody] = []
     for index, item in enumerate(items):
@@ -50,6 +56,7 @@ def item_bodies(
 
 def branch_bodies(branches: Sequence[Any]) -> list[BatchBody]:
     """The bodies of a parallel: `fn(child)`."""
+    checked_order("parallel", "branches", branches)
     bodies: list[BatchBody] = []
     for index, branch in enumerate(branches):
         if isinstance(branch, Branch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from durable_core._context.names import split_function, split_value
+from durable_core._context.options import checked_strategy
 from durable_core._context.outside import OutsideMethods
 from durable_core._context.steps import StepMethods
 from durable_core._operations.scopes import open_here
@@ -240,6 +241,7 @@ class DurableContext(StepMethods, OutsideMethods):
         from durable_core._values.retry import create_retry_strategy  # noqa: PLC0415
 
         name, fn, rest = split_function("with_retry", args)
+        checked_strategy(retry_strategy)
         body = self._body
         group: RetriedGroup[Any] = RetriedGroup(
             body.engine,

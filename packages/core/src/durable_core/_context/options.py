@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Reversible
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from durable_core._operations.step import StepSemantics
 from durable_core._values.errors import ValidationError
+from durable_core._values.serdes_context import class_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="Enum")
 
+_MAKERS = ("durable_core._values.retry", "durable_core._values.wait_strategy")
+"""Modules whose functions make strategies."""
 _STEP_OPTIONS = ("retry_strategy", "semantics", "serdes")
 
 
@@ -49,10 +54,32 @@ def checked_member(option: str, value: object, kind: type[M]) -> M:
 
 def checked_strategy(strategy: object) -> None:
     """Refuse a retry strategy that cannot be asked."""
-    if strategy is not None and not callable(strategy):
+    if strategy is None:
+        return
+    if not callable(strategy) or isinstance(strategy, type):
         raise ValidationError(
             "retry_strategy must be a function of (error, attempt), such as "
             f"create_retry_strategy(...) or RetryPresets.fixed(); found {strategy!r}"
+        )
+    _refuse_maker("retry_strategy", strategy)
+
+
+def checked_wait_strategy(strategy: object) -> None:
+    """Refuse a wait strategy that cannot be asked."""
+    if not callable(strategy) or isinstance(strategy, type):
+        raise ValidationError(
+            "wait_strategy must be a function of (state, attempt), such as "
+            f"create_wait_strategy(...); found {strategy!r}"
+        )
+    _refuse_maker("wait_strategy", strategy)
+
+
+def _refuse_maker(option: str, strategy: object) -> None:
+    """Refuse a preset that was not called: asked for a decision it would make a strategy."""
+    name = getattr(strategy, "__qualname__", "<locals>")
+    if getattr(strategy, "__module__", None) in _MAKERS and "<locals>" not in name:
+        raise ValidationError(
+            f"{option} is {name} itself, which makes a strategy: call it, {name}(…)"
         )
 
 
@@ -65,6 +92,19 @@ def checked_serdes(option: str, serdes: object) -> None:
         raise ValidationError(
             f"{option} must be an object with serialize() and deserialize(), such as JsonSerDes(); "
             f"found {serdes!r}"
+        )
+
+
+def checked_order(method: str, what: str, given: object) -> None:
+    """Refuse a set: what is taken in its order would have another place in another process.
+
+    Dict views and ordered sets can be reversed, which a set cannot.
+    """
+    if isinstance(given, AbstractSet) and not isinstance(given, Reversible):
+        raise ValidationError(
+            f"{method}() takes its {what} in order, and a {class_of(given)} has another order "  # pyright: ignore[reportUnknownArgumentType]
+            f"in each process: a replay would give one the result of another. Use sorted(…) or a "
+            "list"
         )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from durable_core._context.essentials import ContextBase
 from durable_core._context.names import checked_name, split_function
+from durable_core._context.options import checked_strategy, checked_wait_strategy
 from durable_core._operations.scopes import open_here
 from durable_core._protocol.limits import MAX_CALLBACK_TIMEOUT_SECONDS
 from durable_core._values.durations import whole_seconds
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 
 _JSON = JsonSerDes()
 _TEXT = PassThroughSerDes()
+_MISSING: Any = object()
 
 
-def _timeout(duration: Duration | None, what: str) -> int | None:
+def _timeout(duration: Duration | None, option: str, method: str, name: str | None) -> int | None:
     if duration is None:
         return None
+    what = f"{option} of {method}()" if name is None else f"{option} of {method}() {name!r}"
     return whole_seconds(duration, what=what, maximum=MAX_CALLBACK_TIMEOUT_SECONDS)
 
 
@@ -127,13 +130,15 @@ class OutsideMethods(ContextBase):
         from durable_core._operations.callback import CreateCallback  # noqa: PLC0415
 
         body = self._body
+        method = "create_callback"
+        name = checked_name(name)
         return open_here(
             CreateCallback(
                 body.engine,
                 body,
-                checked_name(name),
-                timeout_seconds=_timeout(timeout, "timeout"),
-                heartbeat_seconds=_timeout(heartbeat_timeout, "heartbeat_timeout"),
+                name,
+                timeout_seconds=_timeout(timeout, "timeout", method, name),
+                heartbeat_seconds=_timeout(heartbeat_timeout, "heartbeat_timeout", method, name),
                 serdes=serdes or _TEXT,
             )
         )
@@ -176,7 +181,9 @@ class OutsideMethods(ContextBase):
         """
         from durable_core._operations.wait_for_callback import WaitForCallback  # noqa: PLC0415
 
-        name, submitter, rest = split_function("wait_for_callback", args)
+        method = "wait_for_callback"
+        name, submitter, rest = split_function(method, args)
+        checked_strategy(retry_strategy)
         body = self._body
         return open_here(
             WaitForCallback(
@@ -185,8 +192,8 @@ class OutsideMethods(ContextBase):
                 name,
                 submitter,
                 rest,
-                timeout_seconds=_timeout(timeout, "timeout"),
-                heartbeat_seconds=_timeout(heartbeat_timeout, "heartbeat_timeout"),
+                timeout_seconds=_timeout(timeout, "timeout", method, name),
+                heartbeat_seconds=_timeout(heartbeat_timeout, "heartbeat_timeout", method, name),
                 retry_strategy=retry_strategy,
                 serdes=serdes,
                 callback_serdes=serdes or _TEXT,
@@ -217,8 +224,8 @@ class OutsideMethods(ContextBase):
     def wait_for_condition(
         self,
         *args: Any,
-        initial_state: Any,
-        wait_strategy: WaitStrategy[Any],
+        initial_state: Any = _MISSING,
+        wait_strategy: Any = _MISSING,
         serdes: SerDes[Any] | None = None,
     ) -> DurableFuture[Any]:
         """Poll `check(state) -> state` until `wait_strategy(state, attempt)` says stop.
@@ -231,6 +238,12 @@ class OutsideMethods(ContextBase):
         name, check, rest = split_function("wait_for_condition", args)
         if rest:
             raise ValidationError("wait_for_condition() passes the state alone to its check")
+        if initial_state is _MISSING or wait_strategy is _MISSING:
+            raise ValidationError(
+                "wait_for_condition() needs initial_state= (what the first check is given) and "
+                "wait_strategy=, such as create_wait_strategy(...)"
+            )
+        checked_wait_strategy(wait_strategy)
         body = self._body
         return open_here(
             Condition(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from durable_core._context.names import split_value
+from durable_core._context.options import checked_order
+from durable_core._engine.future import DurableFuture
+from durable_core._engine.loop import WorkflowTask
 from durable_core._operations.combinators import Combination, Combinator
 from durable_core._operations.scopes import open_here
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
-    from durable_core._engine.future import DurableFuture
     from durable_core._engine.scope import ContextBody
     from durable_core._values.generics import T
     from durable_core._values.settled import Settled
@@ -81,8 +83,17 @@ class Promises:
     def _combine(
         self, method: str, how: Combination, args: tuple[Any, ...], *, cancel_losers: bool = False
     ) -> DurableFuture[Any]:
-        name, awaitables = split_value(f"promise.{method}", "awaitables", args)
+        method = f"promise.{method}"
+        name, awaitables = split_value(method, "awaitables", args)
+        if not _is_ordered(awaitables):
+            checked_order(method, "awaitables", awaitables)
         body = self._body
         return open_here(
             Combinator(body.engine, body, name, how, awaitables, cancel_losers=cancel_losers)
         )
+
+
+def _is_ordered(awaitables: Any) -> bool:
+    """Whether it is a set of handles and tasks: those iterate alike on every replay."""
+    kinds = (DurableFuture, WorkflowTask)
+    return isinstance(awaitables, set) and all(isinstance(entry, kinds) for entry in awaitables)  # pyright: ignore[reportUnknownVariableType]

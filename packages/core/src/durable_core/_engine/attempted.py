@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from durable_core._engine.attempt import Attempt
 from durable_core._engine.failures import error_object
+from durable_core._engine.misuse import told_as_misuse
 from durable_core._engine.operation import ClaimedOperation
 from durable_core._engine.scope import CURRENT_SCOPE, OutsideScope
 from durable_core._protocol.records import (
@@ -195,6 +196,8 @@ class Attempted(ClaimedOperation[T]):
     def attempt_raised(self, attempt: Attempt, error: BaseException) -> None:
         """Record what the function raised."""
         self.running = None
+        if type(error) is TypeError:
+            error = told_as_misuse(error, self, self.fn, attempt.args)
         self.live_exception = error
         self.failed(error, attempt.number)
 

@@ -10,9 +10,6 @@ from durable_core._values.errors import NonDeterministicExecutionError, Workflow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from durable_core._engine.operation import ClaimedOperation
-
-
 _NOT_THE_USERS = (
     asyncio.__file__[: -len("__init__.py")],
     __file__[: -len("_engine/diagnosis.py")],
@@ -63,7 +60,7 @@ def endless(tasks: Sequence[asyncio.Task[Any]]) -> WorkflowDeadlockError:
     )
 
 
-def stuck_context(operation: ClaimedOperation[Any]) -> NonDeterministicExecutionError:
+def stuck_context(operation: Any) -> NonDeterministicExecutionError:
     """The error for a recorded context whose body does not end when it is run again."""
     return NonDeterministicExecutionError(
         f"{operation!r} is recorded as ended, but its body, run again over its operations, still "

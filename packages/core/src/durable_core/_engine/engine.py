@@ -17,6 +17,7 @@ from durable_core._engine.loop import WorkflowLoop
 from durable_core._engine.observers import Observers
 from durable_core._engine.refusals import Refusals
 from durable_core._engine.scope import CURRENT_SCOPE, ContextBody, OutsideScope, Scope
+from durable_core._engine.sub_tasks import LeftTasks
 from durable_core._engine.timer import TimerWait
 from durable_core._journal.divergence import mismatch, unclaimed
 from durable_core._journal.ids import operation_id as hashed
@@ -48,6 +49,7 @@ class Engine:
         host_now_ms: The host's clock at the latest turn; never shown to workflow code.
         open_count: Recorded operations that are claimed and not delivered.
         unobserved: Handles that nobody has awaited.
+        left: The tasks that bodies left behind.
         outcome: How the handler ended, once it has.
         failure: What ends the execution whatever the workflow does.
         running_outside: Attempts and unrecorded calls that were asked for and have not ended.
@@ -79,6 +81,7 @@ class Engine:
         self.queue = CheckpointQueue()
         self.open_count = 0
         self.unobserved: dict[str, ClaimedOperation[Any]] = {}
+        self.left = LeftTasks(self.loop.call_exception_handler)
         self.outcome: Outcome | None = None
         self.failure: DurableError | None = None
         self.is_discarding = False
@@ -117,6 +120,7 @@ class Engine:
             return  # the invocation ends, not the workflow
         error = outcome.error
         how = "returned" if error is None else f"raised {shown(error)}"
+        self.left.settle(self.root, error)
         self.check_all_claimed(self.root, how, error)
         self.root.is_closed = True
         self.outcome = outcome
@@ -125,7 +129,7 @@ class Engine:
     def check_all_claimed(self, body: ContextBody, how: str, cause: BaseException | None) -> None:
         """Fail the execution if a body ends while records of its operations are unclaimed."""
         if self.journal.unclaimed(body.parent_id) > 0:
-            self.fail(unclaimed(self.journal, body.parent_id, body.label, how), cause)
+            self.fail(unclaimed(self.journal, body.parent_id, body.label, how, cause), cause)
 
     def fail(self, failure: DurableError, cause: BaseException | None = None) -> None:
         """End the execution, whatever the workflow does; the first failure stands."""
@@ -206,7 +210,8 @@ class Engine:
 
     def _diverge(self, operation: ClaimedOperation[Any], record: Operation, path: str) -> None:
         called = operation.update(OperationAction.START)
-        failure = mismatch(record, called, path, operation.site)
+        where = operation.body.place(operation.name, path)
+        failure = mismatch(record, called, where, operation.site)
         self.fail(failure)
         raise failure
 

@@ -27,6 +27,8 @@ _MESSAGE_SHARE = 3
 """A message longer than a third of the limit is cut, so that some of the stack is kept."""
 _SHOWN_MEMBERS = 5
 """Members of an exception group that its message shows."""
+_BRIEF = 300
+"""Characters of an exception in the message of another."""
 _CUT = " … (cut)"
 
 
@@ -60,6 +62,12 @@ def message_of(error: BaseException) -> str:
 def shown(error: BaseException) -> str:
     """The exception's `repr`, whatever its class makes of that."""
     return _said(repr, error)
+
+
+def shown_briefly(error: BaseException) -> str:
+    """The same, for a place in another message."""
+    text = shown(error)
+    return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}…"
 
 
 def _said(say: Callable[[BaseException], str], error: BaseException) -> str:

@@ -88,6 +88,12 @@ def _local(frame: FrameType, names: tuple[str, ...]) -> Any:
 
 
 def _place(given: Any, element: Any) -> int:
+    if isinstance(given, set | frozenset) and asyncio.iscoroutine(element):
+        raise ContextScopeError(
+            "asyncio.as_completed() was given a set of coroutines, which has another order in each "
+            "process: give it a list or a tuple, so that its tasks have the same place on every "
+            "replay"
+        )
     if isinstance(given, list | tuple | dict | set | frozenset):
         for place, entry in enumerate(given):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
             if entry is element:

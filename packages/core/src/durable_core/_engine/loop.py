@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from durable_core._engine.lineage import number_in_unordered
 from durable_core._engine.scope import CURRENT_SCOPE, Scope
+from durable_core._engine.sub_tasks import SubTasks
 from durable_core._values.errors import WorkflowIOError
 
 if TYPE_CHECKING:
@@ -180,6 +181,10 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         own = scope.sub_task(number)
         context.run(CURRENT_SCOPE.set, own)
         task = self._spawn(coro, context, own.prefix, name, options)
+        started = own.body.sub_tasks
+        if started is None:
+            started = own.body.sub_tasks = SubTasks()
+        started.add(task)
         if number is not None:
             # The tasks of one walk also start in the order that the caller gave.
             first_step = self.ready.pop()

@@ -25,6 +25,7 @@ class ContextBody:
         clock: Journal time here; a virtual context shares that of the enclosing one.
         is_closed: Nothing may start in it any more.
         is_replaying: Everything delivered so far was recorded by an earlier invocation.
+        sub_tasks: The tasks its code started; None before the first.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class ContextBody:
         "parent_id",
         "prefix",
         "serdes",
+        "sub_tasks",
         "task",
     )
 
@@ -65,6 +67,7 @@ class ContextBody:
         self.task: asyncio.Task[Any] | None = None
         self.context: Any = None
         self.is_replaying = False
+        self.sub_tasks: Any = None
         if enclosing is None:
             self.parent_id = None
             self.depth = 0
@@ -82,6 +85,15 @@ class ContextBody:
         if self.operation_id is None:
             return "the handler"
         return f"context {self.name!r}" if self.name else f"context {self.operation_id[:8]}"
+
+    def place(self, name: str | None, path: str) -> str:
+        """Where an operation called here stands: its path, or the names that lead to it."""
+        names = [name or "(unnamed)"]
+        body = self
+        while body.operation_id is not None and body.enclosing is not None:
+            names.append(body.name or body.operation_id[:8])
+            body = body.enclosing
+        return path if len(names) == 1 else "/".join(reversed(names))
 
 
 class Scope:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from durable_core._engine.loop import WorkflowLoop
     from durable_core._engine.observers import Observers
     from durable_core._engine.scope import ContextBody
+    from durable_core._engine.sub_tasks import LeftTasks
     from durable_core._journal.journal import Journal
     from durable_core._values.errors import DurableError
 
@@ -29,6 +30,7 @@ class EngineSeam(Protocol):
     host_now_ms: int
     open_count: int
     unobserved: dict[str, Any]
+    left: LeftTasks
     failure: DurableError | None
     is_discarding: bool
     knows_updates: bool

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from durable_core._host.service import DurableService
     from durable_core._host.workflow import Workflow
     from durable_core._protocol.records import InvocationInput, Operation
+    from durable_core._values.annotations import Unresolved
     from durable_core._values.instrument import (
         Instrumentation,
         InvocationDetails,
@@ -192,7 +193,7 @@ class _Invocation:
         try:
             check_parameters(self._workflow.fn)
             event = self._event()
-        except DurableError as error:
+        except (DurableError, Warning) as error:
             return _failed(error)
         self._engine.begin(lambda: self._handle(event, context))
         try:
@@ -212,9 +213,22 @@ class _Invocation:
                 f"the state of {self._input.execution_arn} holds no EXECUTION operation",
                 is_retryable=False,
             )
-        serdes = serdes_for_parameter(self._workflow.fn, 0, self._engine.root.serdes)
+        serdes = serdes_for_parameter(
+            self._workflow.fn, 0, self._engine.root.serdes, self._report_unresolved
+        )
         context = SerDesContext(execution.id, execution.name, self._input.execution_arn, "input")
         return decode_with(serdes, execution.input_payload or None, context)
+
+    def _report_unresolved(self, annotation: Unresolved) -> None:
+        if not self._shared.execution.first_invocation:
+            return
+        code = getattr(self._workflow.fn, "__code__", None)
+        warnings.warn_explicit(
+            f"{annotation}: its event is handed over as plain JSON; to get it, {annotation.remedy}",
+            RuntimeWarning,
+            filename=code.co_filename if code is not None else "<unknown>",
+            lineno=code.co_firstlineno if code is not None else 1,
+        )
 
     async def _handle(self, event: Any, context: DurableContext) -> str | None:
         """Run the handler; its result is written at once, before anything can change it."""
@@ -227,7 +241,7 @@ class _Invocation:
         if outcome.error is not None:
             return _failed(outcome.error)
         try:
-            self._report_unobserved()
+            self._report_forgotten()
         except Warning as error:
             return _failed(error)
         text = outcome.value
@@ -261,7 +275,7 @@ class _Invocation:
 
         report_held(self._engine, self._workflow, seconds, self._held_at)
 
-    def _report_unobserved(self) -> None:
+    def _report_forgotten(self) -> None:
         for operation in self._engine.unobserved.values():
             if not operation.body.is_closed:
                 continue  # a body that still runs may yet have awaited it
@@ -274,6 +288,9 @@ class _Invocation:
                 filename=site.filename if site is not None else "<unknown>",
                 lineno=site.line if site is not None else 1,
             )
+        for task in self._engine.left.forgotten:
+            place = task.position
+            warnings.warn_explicit(str(task), RuntimeWarning, place.filename, place.line)
 
     # Hooks
 

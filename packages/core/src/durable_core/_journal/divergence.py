@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_core._values.errors import NonDeterministicExecutionError
+from durable_core._values.errors import NonDeterministicExecutionError, SerDesError
 
 if TYPE_CHECKING:
     from durable_core._journal.journal import Journal
@@ -15,6 +15,11 @@ _REMEDY = (
     "Code that executions in flight still replay must ask for the same operations in the same "
     "order: undo the change, or let them finish on the version they started on (publish a version "
     "and an alias), or branch on something recorded. "
+    "This execution has ended with this error: start another once the code fits."
+)
+_FIT = (
+    "A result that executions in flight have recorded must still fit its type: give new fields a "
+    "default, or let them finish on the version they started on (publish a version and an alias). "
     "This execution has ended with this error: start another once the code fits."
 )
 
@@ -67,7 +72,11 @@ def other_count(
 
 
 def unclaimed(
-    journal: Journal, parent_id: str | None, where: str, how: str
+    journal: Journal,
+    parent_id: str | None,
+    where: str,
+    how: str,
+    cause: BaseException | None = None,
 ) -> NonDeterministicExecutionError:
     """A context ended though records of its operations were never asked for."""
     seen = journal.claimed_ids
@@ -76,6 +85,12 @@ def unclaimed(
     if len(left) > _SHOWN:
         lines.append(f"  ├─ … and {len(left) - _SHOWN} more")
     tree = "\n".join([f"  {where}", *lines, f"  └─ {how}"])
+    if isinstance(cause, SerDesError):
+        return NonDeterministicExecutionError(
+            f"{where} raised this on its replay: {cause}\nTherefore {len(left)} recorded "
+            f"operation(s) in it were never asked for.\n{tree}\n{_FIT}",
+            operation_id=left[0].id if left else None,
+        )
     return NonDeterministicExecutionError(
         f"{where} {how}, but {len(left)} recorded operation(s) in it were never asked for by this "
         f"replay.\n{tree}\n{_REMEDY}",

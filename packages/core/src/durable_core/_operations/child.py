@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from durable_core._engine.clock import PINNED_SUFFIX, End
 from durable_core._engine.failures import error_object, restored, shown
+from durable_core._engine.misuse import told_as_misuse
 from durable_core._engine.operation import ClaimedOperation
 from durable_core._engine.payloads import check_size, decode, encode
 from durable_core._engine.scope import ContextBody, Scope
@@ -205,6 +206,8 @@ class Child(ClaimedOperation[T]):
             if self.engine.is_discarding:
                 raise
             # Whatever it is, the parent gets it.
+            if type(error) is TypeError:
+                error = told_as_misuse(error, self, self.fn, (context, *self.args))
             self._raised(error)
             return error
         self._returned(value)
@@ -225,6 +228,7 @@ class Child(ClaimedOperation[T]):
             return False
         if not self.is_virtual and self.record is not None:
             engine.check_all_claimed(inner, how, error)
+        engine.left.add(inner, error, is_told=self._is_recorded())
         engine.close_body(inner)
         return engine.failure is None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from durable_core._engine.attempted import Attempted
 from durable_core._engine.failures import restored
 from durable_core._engine.payloads import check_size, decode, encode
+from durable_core._operations.decisions import delay_of
 from durable_core._protocol.records import (
     Operation,
     OperationAction,
@@ -65,8 +66,15 @@ class Condition(Attempted[S]):
             text, state = encode(self._codec(), value, self, "state")
             check_size(text, self, "state")
             decision = self._strategy(state, attempt)
-            delay = decision.delay_seconds(self.engine.random)
-        except Exception as error:  # noqa: BLE001 - the user's code, or a strategy that gives up
+            delay = delay_of(decision, self, "wait_strategy", "WaitDecision")
+        except WaitForConditionError as error:
+            # A strategy that gives up does not know of what.
+            label = self.name or self.operation_id[:8]
+            told = f"{self.subtype} {label!r}: {error.message}"
+            named = WaitForConditionError(told, error.error_type, error.data)
+            self.failed(named.with_traceback(error.__traceback__), attempt)
+            return
+        except Exception as error:  # noqa: BLE001 - the user's code
             self.failed(error, attempt)
             return
         if delay:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from durable_core._engine.attempted import Attempted, is_retryable
 from durable_core._engine.failures import error_object, restored
 from durable_core._engine.payloads import check_size, decode, encode
+from durable_core._operations.decisions import delay_of
 from durable_core._protocol.records import (
     Operation,
     OperationAction,
@@ -95,7 +96,7 @@ class Step(Attempted[T]):
             strategy = self._strategy or _default_strategy()
             try:
                 decision = strategy(error, attempt)  # pyright: ignore[reportArgumentType]
-                delay = decision.delay_seconds(self.engine.random)
+                delay = delay_of(decision, self, "retry_strategy", "RetryDecision", error)
             except Exception as strategy_error:  # noqa: BLE001 - the user's code
                 strategy_error.__context__ = error
                 self.send_failure(strategy_error)

@@ -20,7 +20,7 @@ def wait_seconds(name: str | None, duration: Duration | None, *parts: float) -> 
     if duration is not None:
         if any(parts):
             raise ValidationError("wait() takes a duration or days=, hours=, …; not both")
-        return whole_seconds(duration, what="the duration of wait()")
+        return whole_seconds(duration, what=_what(name))
     if name is not None and not any(parts):
         raise ValidationError(
             f"wait({name!r}) is a wait called {name!r} with no duration: write wait(seconds=5), or "
@@ -28,7 +28,11 @@ def wait_seconds(name: str | None, duration: Duration | None, *parts: float) -> 
         )
     days, hours, minutes, seconds = parts
     total = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    return whole_seconds(total, what="the duration of wait()")
+    return whole_seconds(total, what=_what(name))
+
+
+def _what(name: str | None) -> str:
+    return "the duration of wait()" if name is None else f"the duration of wait() {name!r}"
 
 
 def seconds_until(when: datetime, engine: EngineSeam) -> int:

@@ -15,6 +15,7 @@ from durable_core._values.errors import (
     CallbackFailedError,
     CallbackSubmitterError,
     CallbackTimeoutError,
+    DurableError,
     DurableOperationError,
     StepError,
 )
@@ -95,7 +96,11 @@ class WaitForCallback(Child[Any]):
         )
         try:
             await open_here(submission)
-        except StepError as error:
+        except DurableError as error:
+            # Nobody has the id, so nobody answers, and nobody has to await an answer.
+            self.engine.unobserved.pop(creation.operation_id, None)
+            if not isinstance(error, StepError):
+                raise
             raise CallbackSubmitterError(
                 error.message, error.error_type, _SUBMITTER_DATA, error.stack_trace
             ) from error

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from durable_core._engine.timer import Wait
 from durable_core._operations.child import Child
+from durable_core._operations.decisions import delay_of
 from durable_core._operations.derived_names import derived_name
 from durable_core._operations.scopes import open_here
 from durable_core._values.errors import DurableOperationError
@@ -60,7 +61,8 @@ class RetriedGroup(Child[T]):
             try:
                 return await open_here(attempt)
             except DurableOperationError as error:
-                delay = self._strategy(error, number).delay_seconds(self.engine.random)
+                decision = self._strategy(error, number)
+                delay = delay_of(decision, self, "retry_strategy", "RetryDecision", error)
                 if not delay:
                     raise
             pause = derived_name(self.name, f"-backoff-{number}")

@@ -36,16 +36,41 @@ def is_more_than_json(hint: Any) -> bool:
     )
 
 
-def evaluated(hint: Any, globalns: dict[str, Any], localns: dict[str, Any]) -> Any:
-    """The hint with the names in it looked up; None if one of them is not to be found."""
+class Unresolved:
+    """An annotation that is there and cannot be evaluated."""
+
+    __slots__ = ("_error", "_function", "_hint")
+
+    def __init__(self, hint: Any, function: str, error: Exception) -> None:
+        self._hint: str = getattr(hint, "__forward_arg__", None) or str(hint)
+        self._function = function
+        self._error = error
+
+    def __str__(self) -> str:
+        error = self._error
+        return (
+            f"the annotation {self._hint!r} of {self._function}() cannot be resolved "
+            f"({type(error).__name__}: {error})"
+        )
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        if isinstance(self._error, NameError | AttributeError):
+            return "import it at run time, not under TYPE_CHECKING"
+        return "write one that typing.get_type_hints() takes"
+
+
+def evaluated(hint: Any, globalns: dict[str, Any], localns: dict[str, Any], function: str) -> Any:
+    """The hint with the names in it looked up; `Unresolved` if that fails."""
 
     def holder() -> None: ...
 
     holder.__annotations__ = {"hint": hint}
     try:
         return typing.get_type_hints(holder, globalns, localns, include_extras=True)["hint"]
-    except Exception:  # noqa: BLE001 - a string annotation may hold any expression
-        return None
+    except Exception as error:  # noqa: BLE001 - a string annotation may hold any expression
+        return Unresolved(hint, function, error)
 
 
 def _is_class(leaf: Any) -> bool:

@@ -115,10 +115,15 @@ class JsonSerDes:
         plain = plain_json(value)
         if plain is not None:
             return plain
+        remedy = (
+            "pass payload_serdes= that the called function can read"
+            if context.entity == "payload"
+            else "leave out serdes= to keep its types"
+        )
         raise refusal(
             context,
-            f"plain JSON would not bring back this {class_of(value)} as it is; "
-            "leave out serdes= to keep its types, or turn it into lists and dicts first",
+            f"plain JSON would not bring back this {class_of(value)} as it is; {remedy}, or turn "
+            "it into lists and dicts first (dataclasses.asdict(…), model.model_dump())",
         )
 
 

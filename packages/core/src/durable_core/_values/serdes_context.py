@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
-from durable_core._values.errors import CheckpointError, SerDesError
+from durable_core._values.errors import CheckpointError, SerDesError, ValidationError
 from durable_core._values.generics import T
 
 ANNOTATE = "annotate the function's return type and install durable-core[pydantic], or pass serdes="
@@ -112,6 +112,8 @@ def class_of(value: object) -> str:
 
 
 def _foreign(serdes: object, verb: str, context: SerDesContext, error: Exception) -> SerDesError:
+    if isinstance(error, ValidationError):
+        return SerDesError(str(error))  # one of ours: it says all there is to say
     return SerDesError(
         f"{class_of(serdes)} could not {verb} {context}: {type(error).__name__}: {error}"
     )

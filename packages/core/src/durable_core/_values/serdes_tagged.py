@@ -38,10 +38,9 @@ TOO_DEEP: Final = f"is nested more than {MAX_DEPTH} levels deep, or holds itself
 class Unfaithful(Exception):  # noqa: N818
     """A value that would not come back; `path` grows while it travels up to the root."""
 
-    def __init__(self, why: str, *, is_about_class: bool = False) -> None:
+    def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
-        self.is_about_class = is_about_class
         self.path: list[str] = []
 
     def inside(self, part: str) -> Unfaithful:
@@ -66,7 +65,7 @@ def tagged_json(value: Any, context: SerDesContext) -> str:
     try:
         text = to_json(_writer(value)(value, 0))
     except Unfaithful as unfaithful:
-        raise refusal(context, _advice(unfaithful)) from None
+        raise refusal(context, f"{unfaithful.where()} {unfaithful.why}") from None
     except RecursionError:
         raise refusal(context, f"it {TOO_DEEP}") from None
     if not is_storable(text):
@@ -77,13 +76,6 @@ def tagged_json(value: Any, context: SerDesContext) -> str:
 def from_tagged_json(data: str) -> Any:
     """The value of a JSON text with envelopes; raises `ValueError`, `RecursionError`."""
     return from_json(data, _ENVELOPE_DECODER)
-
-
-def _advice(unfaithful: Unfaithful) -> str:
-    what = f"{unfaithful.where()} {unfaithful.why}"
-    if unfaithful.is_about_class:
-        return f"{what}, which would come back as something else; {ANNOTATE}"
-    return what
 
 
 def _writer(value: object) -> Callable[[Any, int], Any]:
@@ -250,9 +242,37 @@ def _on_demand(value: object) -> Callable[[Any, int], Any]:
         explain = getattr(kind, "explain_refusal", None)
         if explain is not None:
             raise Unfaithful(explain(value))
-        raise Unfaithful(f"is of type {class_of(value)}", is_about_class=True)
+        raise Unfaithful(f"is of type {class_of(value)}, {_fate(value)}")
     _WRITERS[kind] = write
     return write
+
+
+def _fate(value: Any) -> str:
+    """What would become of a value that has no form in text, and what to do."""
+    if hasattr(value, "__anext__"):
+        return "which has no value until it is read: return [item async for item in …]"
+    if hasattr(value, "__next__"):
+        return "which has no value until it is read: return list(…) of it"
+    if hasattr(value, "__await__"):
+        return "which has no value until it is awaited: return what awaiting it gives"
+    is_code = hasattr(value, "__qualname__")
+    if is_code or not _is_data(value):
+        if not is_code and hasattr(value, "__iter__"):
+            return "which is a view of something else: return list(…) of it"
+        return (
+            "which lives in this process only: return data that it can be made from again, or make "
+            "and use it within one step"
+        )
+    return f"which would come back as something else; {ANNOTATE}"
+
+
+def _is_data(value: Any) -> bool:
+    """Whether it could be copied at all: locks, files, sockets and modules cannot."""
+    try:
+        value.__reduce_ex__(2)
+    except Exception:  # noqa: BLE001 - of the class's own making
+        return False
+    return True
 
 
 def _read_datetime(value: Any, fields: dict[str, Any]) -> datetime:

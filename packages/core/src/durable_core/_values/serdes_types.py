@@ -12,7 +12,12 @@ from importlib import import_module
 from types import CodeType
 from typing import Any, Final, TypeAlias
 
-from durable_core._values.annotations import evaluated, holds_class, is_more_than_json
+from durable_core._values.annotations import (
+    Unresolved,
+    evaluated,
+    holds_class,
+    is_more_than_json,
+)
 from durable_core._values.serdes_context import (
     NO_CONTEXT,
     SerDes,
@@ -33,8 +38,8 @@ def serdes_for_return(fn: Callable[..., Any], default: SerDes[Any]) -> SerDes[An
     """The serdes for what `fn` returns: `default`, unless the annotation holds a class.
 
     Takes functions, `async` or not, methods, partials, callable objects and classes; an annotation
-    that cannot be resolved counts as none. A default of the user's own is kept as it is, or asked
-    for `with_inner(serdes)` if it has that.
+    that cannot be resolved counts as none, but what is refused then is refused for it. A default of
+    the user's own is kept as it is, or asked for `with_inner(serdes)` if it has that.
     """
     function: Any = fn
     try:
@@ -50,13 +55,21 @@ def serdes_for_return(fn: Callable[..., Any], default: SerDes[Any]) -> SerDes[An
     return _chosen(_found_for_return(fn), default)
 
 
-def serdes_for_parameter(fn: Callable[..., Any], index: int, default: SerDes[Any]) -> SerDes[Any]:
+def serdes_for_parameter(
+    fn: Callable[..., Any],
+    index: int,
+    default: SerDes[Any],
+    on_unresolved: Callable[[Unresolved], object] | None = None,
+) -> SerDes[Any]:
     """The serdes for the positional argument `index` of `fn`, counted as a caller counts.
 
     What JSON alone does not make is validated into its annotation, if pydantic is there: plain JSON
-    of any origin becomes classes, dates, sets; what does not fit raises `ValidationError`.
+    of any origin becomes classes, dates, sets; what does not fit raises `ValidationError`. An
+    annotation that cannot be resolved counts as none; `on_unresolved` is told.
     """
     hint = _parameter_hint(fn, index)
+    if on_unresolved is not None and isinstance(hint, Unresolved):
+        on_unresolved(hint)
     if not is_more_than_json(hint):
         return default
     pydantic_serdes = _pydantic_serdes()
@@ -119,6 +132,10 @@ def _found_for_return(fn: Any) -> SerDes[Any] | None:
 
 
 def _class_serdes(hint: Any) -> SerDes[Any] | None:
+    if isinstance(hint, Unresolved):
+        # Late, as it stands on the default serdes, which stands on this module.
+        module: Any = import_module("durable_core._values.serdes_unresolved")
+        return module.UnresolvedSerDes(hint)
     if not holds_class(hint):
         return None
     pydantic_serdes = _pydantic_serdes()
@@ -198,7 +215,8 @@ def _resolved(hint: Any, function: Any) -> tuple[Any, bool]:
             continue
     # Each closure may have captured another class of that name.
     is_lasting = not (isinstance(hint, str) and any(name in hint for name in captured))
-    return evaluated(hint, getattr(function, "__globals__", {}), names), is_lasting
+    name = getattr(function, "__qualname__", repr(function))
+    return evaluated(hint, getattr(function, "__globals__", {}), names, name), is_lasting
 
 
 def _awaited(hint: Any) -> Any:
