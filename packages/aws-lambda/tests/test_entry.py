@@ -249,8 +249,8 @@ def test_a_result_over_the_response_limit_goes_through_a_checkpoint(durable, ser
     [
         (60_000, None, None, 1_000),
         (60_000, None, "2500", 2_500),
-        (60_000, timedelta(seconds=3), "2500", 3_000),
-        (60_000, timedelta(0), None, 0),
+        (60_000, 3_000, "2500", 3_000),
+        (60_000, 0, None, 0),
         (1_000, None, None, 500),
         (0, None, None, 0),
     ],

@@ -17,8 +17,8 @@ from durable_core._engine.checkpoint import Batch
 from durable_core._engine.engine import Engine, Outcome
 from durable_core._engine.failures import error_object
 from durable_core._host.driver import Driver, Ending
-from durable_core._host.plugins import switched_on
-from durable_core._host.workflow import check_parameters
+from durable_core._host.plugins import made_plugins, switched_on
+from durable_core._host.workflow import check_handler
 from durable_core._protocol.limits import RESULT_THRESHOLD_BYTES
 from durable_core._protocol.records import (
     CheckpointRequest,
@@ -76,7 +76,7 @@ async def drive(
         operations = await _load(invocation, service)
     except CheckpointError as error:
         return _refused(error)
-    made = tuple(make() for make in (*workflow.plugins, *switched_on()))
+    made = made_plugins((*workflow.plugins, *switched_on()))
     return await _Invocation(
         workflow,
         invocation,
@@ -190,7 +190,7 @@ class _Invocation:
         root = self._engine.root
         context = root.context = self._new_context(root)
         try:
-            check_parameters(self._workflow.fn)
+            check_handler(self._workflow.fn)
             event = self._event()
         except DurableError as error:
             return _failed(error)
