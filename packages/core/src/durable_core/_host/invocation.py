@@ -16,6 +16,7 @@ from durable_core._context.logs import DurableLogger, LogSettings
 from durable_core._engine.checkpoint import Batch
 from durable_core._engine.engine import Engine, Outcome
 from durable_core._engine.failures import error_object
+from durable_core._engine.payloads import check_handler_result
 from durable_core._host.driver import Driver, Ending
 from durable_core._host.plugins import made_plugins, switched_on
 from durable_core._host.workflow import check_handler
@@ -221,7 +222,9 @@ class _Invocation:
         value = await self._workflow.fn(event, context)
         serdes = serdes_for_return(self._workflow.fn, self._engine.root.serdes)
         told = SerDesContext(None, None, self._input.execution_arn, "handler's result")
-        return encode_with(serdes, value, told)[0]
+        text = encode_with(serdes, value, told)[0]
+        check_handler_result(text)
+        return text
 
     async def _settled(self, outcome: Outcome) -> InvocationOutput:
         if outcome.error is not None:
