@@ -244,13 +244,50 @@ def test_a_result_over_the_response_limit_goes_through_a_checkpoint(durable, ser
     assert len(update["Payload"]) == 6 * 1024 * 1024 - 18
 
 
+def test_a_result_that_the_service_takes_nowhere_is_named_before_it_is_sent(durable, service):
+    @durable
+    async def handler(event, context):
+        return "é" * (3 * 1024 * 1024)
+
+    answer = handler(event(), LambdaContext())
+    assert answer["Status"] == "FAILED"
+    assert answer["Error"]["ErrorMessage"].startswith(
+        "the handler's result takes 6,291,458 bytes; the service keeps at most 6,291,456 (1,048,576"
+    )
+    assert service.requests == []
+
+
+def test_the_largest_result_the_service_takes_is_sent(durable, service, replies):
+    service.script.append(replies.Reply(200, {"NewExecutionState": {"Operations": []}}))
+
+    @durable
+    async def handler(event, context):
+        return "é" * (3 * 1024 * 1024 - 1)
+
+    assert handler(event(), LambdaContext()) == {"Status": "SUCCEEDED", "Result": ""}
+
+
+def test_one_operation_too_many_fails_with_its_name_and_what_to_do(durable, service):
+    @durable
+    async def handler(event, context):
+        for number in range(3_000):  # the execution itself counts as one
+            await context.step(f"pay {number}", pay, number)
+
+    answer = handler(event(), LambdaContext())
+    assert answer["Status"] == "FAILED"
+    message = answer["Error"]["ErrorMessage"]
+    assert message.startswith("operation Step 'pay 2999' (")
+    assert "would bring this execution to 3,001 operations; the service takes 3,000" in message
+    assert "another durable function by context.invoke()" in message
+
+
 @pytest.mark.parametrize(
     ("remaining_ms", "given", "variable", "expected"),
     [
         (60_000, None, None, 1_000),
         (60_000, None, "2500", 2_500),
-        (60_000, timedelta(seconds=3), "2500", 3_000),
-        (60_000, timedelta(0), None, 0),
+        (60_000, 3_000, "2500", 3_000),
+        (60_000, 0, None, 0),
         (1_000, None, None, 500),
         (0, None, None, 0),
     ],

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from durable_core._host.environment import Environment, Substitute, SystemClock
 from durable_core._host.invocation import drive
+from durable_core._host.plugins import PluginFactory
 from durable_core._host.service import DurableService, HostClock, Timer
-from durable_core._host.workflow import PluginFactory, Workflow, workflow_of
+from durable_core._host.workflow import Workflow, checked_workflow, workflow_of
 from durable_core._protocol.limits import (
     CHILD_RESULT_THRESHOLD_BYTES,
     MAX_BATCH_BYTES,
@@ -147,6 +148,7 @@ __all__ = (
     "Trigger",
     "Workflow",
     "WorkflowLoop",
+    "checked_workflow",
     "decode_with",
     "drive",
     "encode_with",
