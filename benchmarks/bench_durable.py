@@ -196,6 +196,14 @@ def prepare(options: Options, service: FakeService) -> dict[str, Any]:
     return event(payload=json.dumps({"x": "y" * size}))
 
 
+async def sleeping(options: Options) -> float:
+    """Seconds that the service's delays take one after another, with nothing between them."""
+    began = time.perf_counter()
+    for _ in range(options.count if options.delay_seconds else 0):
+        await asyncio.sleep(options.delay_seconds)
+    return time.perf_counter() - began
+
+
 def rss_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
@@ -217,6 +225,7 @@ def main() -> None:
         return began, time.perf_counter(), time.process_time() - cpu
 
     began, ended, cpu = asyncio.run(measured())
+    sleeps = asyncio.run(sleeping(options)) if options.workload == "steps" else 0
     handler = marks.end - marks.start
     is_replay = options.workload in ("replay", "paginate")
     per_operation = (ended - began if is_replay else handler) / options.count
@@ -232,6 +241,7 @@ def main() -> None:
                 "setup_ms": round((marks.start - began) * 1e3, 2),
                 "load_ms": round((marks.start - began) * 1e3, 2),
                 "handler_ms": round(handler * 1e3, 2),
+                "sleeps_ms": round(sleeps * 1e3, 2),
                 "teardown_ms": round((ended - marks.end) * 1e3, 3),
                 "us_per_op": round(per_operation * 1e6, 2),
                 "handler_us_per_op": round(handler / options.count * 1e6, 2),

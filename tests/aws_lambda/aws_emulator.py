@@ -15,7 +15,6 @@ import uuid
 from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     Handlers = dict[str, Callable[[Any, Any], Any]]
 
 ROUTE = re.compile(r"/2015-03-31/functions/(?P<function>[^/]+)/invocations")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 
 class LambdaContext:
@@ -156,7 +155,7 @@ def running(command: Path, port: int, handlers: Handlers, folder: Path) -> Itera
 def await_health(url: str) -> None:
     ends = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < ends:
-        with suppress(URLError, ConnectionError):
+        with suppress(OSError):  # refused, or not answered in time
             urllib.request.urlopen(f"{url}/health", timeout=1).close()  # noqa: S310
             return
         time.sleep(0.1)

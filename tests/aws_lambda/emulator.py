@@ -71,7 +71,8 @@ class Emulator:
         self._thread.start()
         self._started.wait()
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.client: Any = boto3.client(
+        # A session of its own: emulators are made in several threads, and no session is shared.
+        self.client: Any = boto3.Session().client(
             "lambda",
             endpoint_url=self.addresses.url,
             region_name=REGION,

@@ -58,7 +58,7 @@ def ended(environments, neighbours, tmp_path_factory):
             patch.setenv(name, "us-east-1")
         folder = tmp_path_factory.mktemp("aws-emulator")
         with aws.running(command / "dex-local-runner", port, handlers, folder) as emulator:
-            client = boto3.client("lambda")
+            client = boto3.Session().client("lambda")
             arns = {name: emulator.start(*EXAMPLES[name]) for name in EXAMPLES}
             found = finish(client, arns)
             client.close()

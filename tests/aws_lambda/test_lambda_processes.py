@@ -57,9 +57,9 @@ def test_a_killed_process_loses_nothing(emulators, start, tmp_path, client):
 
 
 def test_short_of_time_the_invocation_suspends_and_is_invoked_again(emulators, start):
-    """Ten steps of 0.4 s in a function that may take 3 s: no invocation is killed."""
-    emulator = start(timeout_seconds=3)
-    emulator.start_runtime("matrix.handler")
+    """Ten steps of 0.4 s in 7 s, of which 3.5 are left for the end: no invocation is killed."""
+    emulator = start(timeout_seconds=7)
+    emulator.start_runtime("matrix.handler", DURABLE_DEADLINE_MARGIN_MS="3500")
     arn = emulator.invoke(json.dumps({"case": "many_short_steps"}).encode())
     found = closed(emulators, emulator, arn)
     assert json.loads(found["Result"]) == list(range(10))

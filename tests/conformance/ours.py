@@ -6,6 +6,7 @@ import asyncio
 import logging
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from conformance.faults import Faults
@@ -14,7 +15,7 @@ from conformance.handlers.deployed import FUNCTIONS
 from conformance.inprocess import lambda_client
 from conformance.logs import JsonFormatter, LogStream
 
-from durable_core.lowlevel import Instrumentation
+from durable_core.lowlevel import Instrumentation, OperationType
 from durable_testing.engine import (
     EngineHooks,
     LocalEngine,
@@ -153,6 +154,12 @@ class OurEmulator:
             else:
                 return
 
+    async def recorded(self) -> None:
+        """Wait until a step of the execution that this is called in is on record."""
+        operations = partial(self.engine.model.operations, running_execution.get())
+        while not any(each.type is OperationType.STEP for each in operations()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
     async def die(self) -> None:
         """End the invocation that this is called in as if its process were gone."""
         self.engine.kill(running_execution.get())
@@ -181,6 +188,7 @@ def running_emulator() -> Iterator[OurEmulator]:
         root = logging.getLogger()
         level = root.level
         process.exits.append(emulator.die)
+        process.recordings.append(emulator.recorded)
         try:
             root.addHandler(handler)
             root.setLevel(logging.INFO)
@@ -189,4 +197,5 @@ def running_emulator() -> Iterator[OurEmulator]:
             root.setLevel(level)
             root.removeHandler(handler)
             process.exits.remove(emulator.die)
+            process.recordings.remove(emulator.recorded)
             emulator.close()

@@ -33,15 +33,17 @@ def test_a_gather_of_a_step_and_a_wait_suspends_only_after_the_step_is_recorded(
 
 def test_nothing_of_an_invocation_that_ended_acts_in_the_next(execute: Any) -> None:
     late: list[str] = []
-    gate, ended = threading.Event(), threading.Event()
+    begun, gate, ended = threading.Event(), threading.Event(), threading.Event()
 
     def straggler() -> str:
-        gate.wait(30)
+        begun.set()
+        gate.wait(60)
         late.append("ended")
         ended.set()
         return "late"
 
     async def stuck() -> None:
+        begun.wait(60)  # what does not run yet is not left behind
         try:
             await asyncio.get_running_loop().create_future()
         finally:
@@ -56,7 +58,7 @@ def test_nothing_of_an_invocation_that_ended_acts_in_the_next(execute: Any) -> N
 
     async def following(event: Any, context: DurableContext) -> Any:
         gate.set()
-        await context.step("wait for the straggler", ended.wait, 30)
+        await context.step("wait for the straggler", ended.wait, 60)
         return await context.step("own", echo, "own")
 
     first = execute(racing, patience_seconds=0)

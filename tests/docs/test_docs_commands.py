@@ -44,7 +44,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def kill_while_it_waits(line: str, folder: Path) -> str:
-    """Start a command, kill it -9 when the wait has begun, and return what it had said."""
+    """Start a command, kill it -9 when the wait has begun, and return what it had said.
+
+    A kill that comes when the wait is over, on a busy machine, is made again on a new execution.
+    """
+    while "shipping" in (said := kill_once_it_waits(line, folder)):
+        for file in folder.glob("durable.db*"):
+            file.unlink()
+    return said
+
+
+def kill_once_it_waits(line: str, folder: Path) -> str:
     said: list[str] = []
     with subprocess.Popen(  # noqa: S603 - our own pages
         command(line), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -54,7 +64,6 @@ def kill_while_it_waits(line: str, folder: Path) -> str:
             said.append(text)
             if "let the customer cancel" in text:
                 process.kill()
-                break
     return "".join(said)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -124,18 +125,19 @@ def test_a_receiver_that_is_down_does_no_harm():
 
 
 def test_a_receiver_that_hangs_does_no_harm_and_is_waited_for_once():
-    flushes: list[dict[str, int]] = []
+    flushes: SimpleQueue[dict[str, int]] = SimpleQueue()
     with receiving(is_hanging=True) as (url, receiver), exporting(url) as provider:
         flush = provider.force_flush
 
         def counted(**options: int) -> bool:
-            flushes.append(options)
+            flushes.put(options)
             return flush(**options)
 
         provider.force_flush = counted
         try:
             run(provider, FLUSH_SECONDS).assert_succeeded()
             # Four invocations, one flush: while it hangs, nobody starts another.
-            assert len(flushes) == 1
+            flushes.get(timeout=60)
+            assert flushes.empty()
         finally:
             receiver.hangs.set()

@@ -15,8 +15,10 @@ REJECTS = HERE / "rejects.py"
 
 
 def lines_pyright_rejects(path: Path) -> set[int]:
+    # Unless told, it looks at what the `python` of the PATH has installed.
+    python = ["--pythonpath", sys.executable]
     done = subprocess.run(  # noqa: S603 - a fixed command
-        [sys.executable, "-m", "pyright", "--outputjson", str(path)],
+        [sys.executable, "-m", "pyright", *python, "--outputjson", str(path)],
         cwd=ROOT,
         capture_output=True,
         text=True,

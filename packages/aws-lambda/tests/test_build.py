@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -29,9 +30,10 @@ def uv_calls(monkeypatch, tmp_path):
     calls = []
 
     def run(command, *, check):
-        assert check
+        assert not check
         calls.append(command)
         Path(command[command.index("--target") + 1], "mine.py").write_text("answer = 42\n")
+        return subprocess.CompletedProcess(command, 2 if "gone" in command else 0)
 
     monkeypatch.setattr(build.shutil, "which", lambda name: f"/bin/{name}")
     monkeypatch.setattr(build.subprocess, "run", run)
@@ -100,3 +102,11 @@ def test_without_uv_the_command_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(build.shutil, "which", lambda name: None)
     with pytest.raises(SystemExit, match="needs uv: python -m pip install uv"):
         build.main(["layer", str(tmp_path / "l.zip"), "mine"])
+
+
+def test_what_uv_cannot_install_is_said_in_a_line_and_nothing_is_written(tmp_path, uv_calls):
+    out = tmp_path / "f.zip"
+    expected = r"^uv could not install mine gone for Python 3\.13 on arm64 \(exit code 2\); what it"
+    with pytest.raises(SystemExit, match=expected):
+        build.main(["function", str(out), "mine", "gone", "--python", "3.13"])
+    assert not out.exists()

@@ -152,7 +152,7 @@ def test_warm_invocations_share_a_loop_and_a_connection(durable, service):
 
 
 def test_concurrent_invocations_have_a_loop_and_a_connection_each(durable, service):
-    barrier = threading.Barrier(3, timeout=30)
+    barrier = threading.Barrier(3, timeout=60)
     loops = []
 
     @durable
@@ -244,13 +244,50 @@ def test_a_result_over_the_response_limit_goes_through_a_checkpoint(durable, ser
     assert len(update["Payload"]) == 6 * 1024 * 1024 - 18
 
 
+def test_a_result_that_the_service_takes_nowhere_is_named_before_it_is_sent(durable, service):
+    @durable
+    async def handler(event, context):
+        return "é" * (3 * 1024 * 1024)
+
+    answer = handler(event(), LambdaContext())
+    assert answer["Status"] == "FAILED"
+    assert answer["Error"]["ErrorMessage"].startswith(
+        "the handler's result takes 6,291,458 bytes; the service keeps at most 6,291,456 (1,048,576"
+    )
+    assert service.requests == []
+
+
+def test_the_largest_result_the_service_takes_is_sent(durable, service, replies):
+    service.script.append(replies.Reply(200, {"NewExecutionState": {"Operations": []}}))
+
+    @durable
+    async def handler(event, context):
+        return "é" * (3 * 1024 * 1024 - 1)
+
+    assert handler(event(), LambdaContext()) == {"Status": "SUCCEEDED", "Result": ""}
+
+
+def test_one_operation_too_many_fails_with_its_name_and_what_to_do(durable, service):
+    @durable
+    async def handler(event, context):
+        for number in range(3_000):  # the execution itself counts as one
+            await context.step(f"pay {number}", pay, number)
+
+    answer = handler(event(), LambdaContext())
+    assert answer["Status"] == "FAILED"
+    message = answer["Error"]["ErrorMessage"]
+    assert message.startswith("operation Step 'pay 2999' (")
+    assert "would bring this execution to 3,001 operations; the service takes 3,000" in message
+    assert "another durable function by context.invoke()" in message
+
+
 @pytest.mark.parametrize(
     ("remaining_ms", "given", "variable", "expected"),
     [
         (60_000, None, None, 1_000),
         (60_000, None, "2500", 2_500),
-        (60_000, timedelta(seconds=3), "2500", 3_000),
-        (60_000, timedelta(0), None, 0),
+        (60_000, 3_000, "2500", 3_000),
+        (60_000, 0, None, 0),
         (1_000, None, None, 500),
         (0, None, None, 0),
     ],
@@ -299,17 +336,25 @@ def test_a_boto3_client_or_a_service_of_ones_own_takes_the_clients_place(durable
 
 def test_a_thread_left_over_from_an_invocation_cannot_act_in_the_next(durable, service):
     """Its step was given up at the deadline; it ends during the next invocation."""
-    release, ended = threading.Event(), threading.Event()
+    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
     runs = []
+    acknowledge = service.acknowledge
+
+    def acknowledge_once_begun(received):
+        begun.wait(60)  # what is given up must run already
+        return acknowledge(received)
+
+    service.acknowledge = acknowledge_once_begun
 
     def blocked():
         runs.append(1)
+        begun.set()
         if len(runs) == 1:
-            release.wait(30)
+            release.wait(60)
             ended.set()
             return "from the first invocation"
         release.set()
-        ended.wait(30)
+        ended.wait(60)
         return "from the second"
 
     @durable(deadline_margin=timedelta(milliseconds=10))

@@ -307,7 +307,7 @@ class Bench:
             "new_token": self._token,
             **self.environment,
         }
-        workflow: Workflow = workflow_of(handler)
+        workflow = handler if isinstance(handler, Workflow) else workflow_of(handler)
         return await drive(
             workflow, given or self.input(), self.service, Environment(**options), self.plugins
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from conformance.handlers import process
@@ -125,8 +124,7 @@ async def large_payload(event: str, context: DurableContext) -> int:
 async def interrupted(event: str, context: DurableContext) -> str:
     async def die_once(value: str) -> str:
         if process.is_first_time(current_step().idempotency_key):
-            # Long enough for the step to be recorded as started.
-            await asyncio.sleep(0.5)
+            await process.recorded()
             await process.die()
         return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,13 +21,25 @@ async def exit_process() -> None:
     os._exit(EXIT_STATUS)
 
 
+async def give_time() -> None:
+    """Wait for long enough that a step is recorded as started."""
+    await asyncio.sleep(0.5)
+
+
 exits: list[Callable[[], Awaitable[None]]] = [exit_process]
 """The last is how a process ends here. A host of many "processes" in one adds its own."""
+recordings: list[Callable[[], Awaitable[None]]] = [give_time]
+"""The last is how it is waited for here that the step which waits is recorded as started."""
 
 
 async def die() -> None:
     """End the Lambda process, as `process.exit()` does."""
     await exits[-1]()
+
+
+async def recorded() -> None:
+    """Wait until the step that this is called in is recorded as started."""
+    await recordings[-1]()
 
 
 @contextmanager

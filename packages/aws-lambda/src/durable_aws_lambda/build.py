@@ -52,7 +52,12 @@ def install(target: Path, requirements: Sequence[str], python: str, arch: str) -
         raise SystemExit("this command needs uv: python -m pip install uv")
     command = [uv, "pip", "install", "--quiet", "--target", str(target), "--no-editable"]
     command += ["--python-version", python, "--python-platform", PLATFORMS[arch]]
-    subprocess.run([*command, *requirements], check=True)  # noqa: S603  the caller's own words
+    done = subprocess.run([*command, *requirements], check=False)  # noqa: S603  the caller's words
+    if done.returncode:
+        raise SystemExit(
+            f"uv could not install {' '.join(requirements)} for Python {python} on {arch} (exit "
+            f"code {done.returncode}); what it said is above"
+        )
 
 
 def remove(target: Path, names: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from functools import update_wrapper
@@ -13,7 +14,8 @@ from durable_aws_lambda.host import Hosts, is_loop_running
 from durable_aws_lambda.invocation import InvocationService
 from durable_aws_lambda.limits import Totals
 from durable_aws_lambda.logs import workflow_logger
-from durable_core.lowlevel import Environment, Workflow, drive, output_to_wire
+from durable_core import ValidationError
+from durable_core.lowlevel import Environment, checked_workflow, drive, output_to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -33,6 +35,10 @@ class DurableHandler:
     """A workflow that Lambda can call: `handler(event, lambda_context) -> dict`.
 
     `workflow` is the same thing for every other host: the test runner, the local engine.
+
+    Raises:
+        ValidationError: The function or an option is not what it must be; said at once, so that a
+            deployment with a mistake does not start.
     """
 
     def __init__(
@@ -43,12 +49,13 @@ class DurableHandler:
         plugins: Sequence[PluginFactory] = (),
         serdes: SerDes[Any] | None = None,
         max_workers: int = DEFAULT_WORKERS,
-        deadline_margin: timedelta | None = None,
+        deadline_margin: timedelta | float | None = None,
     ) -> None:
-        self.workflow = Workflow(fn, serdes=serdes, plugins=tuple(plugins))
-        self._client = client
-        self._max_workers = max_workers
-        self._margin = deadline_margin
+        _check_undecorated(fn)
+        self.workflow = checked_workflow(fn, serdes=serdes, plugins=plugins)
+        self._client = client if client is None else checked_client(client)
+        self._max_workers = checked_workers(max_workers)
+        self._margin_ms = None if deadline_margin is None else checked_margin_ms(deadline_margin)
         self._hosts = Hosts(self._make_service)
         update_wrapper(self, fn)
 
@@ -99,7 +106,7 @@ class DurableHandler:
         remaining_ms = lambda_invocation.remaining_ms
         deadline_ms = None
         if remaining_ms is not None:
-            deadline_ms = now_ms + remaining_ms - margin_ms(self._margin, remaining_ms)
+            deadline_ms = now_ms + remaining_ms - margin_ms(self._margin_ms, remaining_ms)
         begin: Callable[[float | None], None] | None = getattr(service, "begin_invocation", None)
         if begin is not None:
             begin(None if remaining_ms is None else (now_ms + remaining_ms) / 1000)
@@ -124,13 +131,54 @@ class DurableHandler:
         return client
 
 
-def margin_ms(given: timedelta | None, remaining_ms: int) -> int:
+def margin_ms(given_ms: int | None, remaining_ms: int) -> int:
     """Milliseconds before the process ends at which to suspend; at most half of what remains."""
-    if given is not None:
-        wanted = round(given.total_seconds() * 1000)
-    else:
-        wanted = int(os.environ.get(MARGIN_VARIABLE) or DEFAULT_MARGIN_MS)
-    return max(0, min(wanted, remaining_ms // 2))
+    if given_ms is None:
+        variable = os.environ.get(MARGIN_VARIABLE) or DEFAULT_MARGIN_MS
+        try:
+            given_ms = int(variable)
+        except ValueError:
+            raise ValidationError(
+                f"{MARGIN_VARIABLE} must be a whole number of milliseconds; found {variable!r}"
+            ) from None
+    return max(0, min(given_ms, remaining_ms // 2))
+
+
+def _check_undecorated(fn: object) -> None:
+    if isinstance(fn, DurableHandler):
+        name = fn.workflow.name
+        raise ValidationError(f"{name} is decorated with @durable_execution already")
+
+
+def checked_client(client: Any) -> Any:
+    """A client that can be worked with."""
+    for methods in (("checkpoint_durable_execution",), ("checkpoint", "load_page")):
+        if not isinstance(client, type) and all(hasattr(client, method) for method in methods):
+            return client
+    raise ValidationError(
+        "client must be a boto3 Lambda client that has checkpoint_durable_execution(), or a "
+        f"DurableService, which has checkpoint() and load_page(); found {client!r}"
+    )
+
+
+def checked_workers(max_workers: object) -> int:
+    """How many threads plain steps may have."""
+    if isinstance(max_workers, int) and not isinstance(max_workers, bool) and max_workers >= 1:
+        return max_workers
+    raise ValidationError(f"max_workers must be an int of at least 1; found {max_workers!r}")
+
+
+def checked_margin_ms(deadline_margin: timedelta | float) -> int:
+    """The margin in milliseconds."""
+    total_seconds: Any = getattr(deadline_margin, "total_seconds", None)
+    seconds: Any = deadline_margin if total_seconds is None else total_seconds()
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if is_number and 0 <= seconds < math.inf:
+        return round(seconds * 1000)
+    raise ValidationError(
+        "deadline_margin must be a timedelta or a number of seconds, 0 or more; "
+        f"found {deadline_margin!r}"
+    )
 
 
 @overload
@@ -143,7 +191,7 @@ def durable_execution(
     plugins: Sequence[PluginFactory] = (),
     serdes: SerDes[Any] | None = None,
     max_workers: int = DEFAULT_WORKERS,
-    deadline_margin: timedelta | None = None,
+    deadline_margin: timedelta | float | None = None,
 ) -> Callable[[WorkflowFunction], DurableHandler]: ...
 def durable_execution(
     fn: WorkflowFunction | None = None,
@@ -152,7 +200,7 @@ def durable_execution(
     plugins: Sequence[PluginFactory] = (),
     serdes: SerDes[Any] | None = None,
     max_workers: int = DEFAULT_WORKERS,
-    deadline_margin: timedelta | None = None,
+    deadline_margin: timedelta | float | None = None,
 ) -> DurableHandler | Callable[[WorkflowFunction], DurableHandler]:
     """Turn an async workflow into a Lambda handler, with or without options.
 
@@ -162,8 +210,12 @@ def durable_execution(
         plugins: Called once an invocation, each to make an `Instrumentation`.
         serdes: How the workflow's values are written, where nothing else is said.
         max_workers: Threads for plain `def` steps of one invocation.
-        deadline_margin: How long before Lambda's timeout to stop and suspend. Default: 1 second, or
-            `DURABLE_DEADLINE_MARGIN_MS`; never more than half of the time that is left.
+        deadline_margin: How long before Lambda's timeout to stop and suspend, a `timedelta` or a
+            number of seconds. Default: 1 second, or `DURABLE_DEADLINE_MARGIN_MS`; never more than
+            half of the time that is left.
+
+    Raises:
+        ValidationError: The function or an option is not what it must be.
     """
 
     def decorate(decorated: WorkflowFunction) -> DurableHandler:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from durable_core._host.environment import Environment, Substitute, SystemClock
 from durable_core._host.invocation import drive
+from durable_core._host.plugins import PluginFactory
 from durable_core._host.service import DurableService, HostClock, Timer
-from durable_core._host.workflow import PluginFactory, Workflow, workflow_of
+from durable_core._host.workflow import Workflow, checked_workflow, workflow_of
 from durable_core._protocol.limits import (
     CHILD_RESULT_THRESHOLD_BYTES,
     MAX_BATCH_BYTES,
@@ -62,6 +63,7 @@ from durable_core._values.serdes import (
 )
 
 if TYPE_CHECKING:
+    from durable_core._engine.loop import WorkflowLoop
     from durable_core._protocol.executions import ExecutionStatus
     from durable_core._protocol.patterns import (
         EXECUTION_NAME_PATTERN,
@@ -145,6 +147,8 @@ __all__ = (
     "Timer",
     "Trigger",
     "Workflow",
+    "WorkflowLoop",
+    "checked_workflow",
     "decode_with",
     "drive",
     "encode_with",
@@ -189,6 +193,7 @@ if not TYPE_CHECKING:
             "TENANT_ID_PATTERN": "durable_core._protocol.patterns",
             "TRANSITIONS": "durable_core._protocol.transitions",
             "Trigger": "durable_core._protocol.transitions",
+            "WorkflowLoop": "durable_core._engine.loop",
             "next_status": "durable_core._protocol.transitions",
         },
     )

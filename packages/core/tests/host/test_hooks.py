@@ -17,7 +17,7 @@ from durable_core import (
 )
 from durable_core._host import plugins as switching
 from durable_core._values.hooks import Hooks
-from durable_core.lowlevel import Instrumentation, Workflow, workflow_of
+from durable_core.lowlevel import Instrumentation, Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -406,68 +406,3 @@ def test_the_environment_may_switch_plugins_on(bench: Any, monkeypatch: pytest.M
     with pytest.raises(ValidationError, match="offer no plugin"):
         bench.invoke(program)
     switching._loaded.cache_clear()
-
-
-# Workflows
-
-
-class Decorated:
-    """What a host's decorator returns."""
-
-    workflow = Workflow(program)
-
-
-class Callable:
-    async def __call__(self, event: Any, context: Any) -> None: ...
-
-
-def test_what_is_a_workflow() -> None:
-    assert workflow_of(program) == Workflow(program)
-    assert workflow_of(Decorated()) is Decorated.workflow
-    assert workflow_of(Decorated.workflow) is Decorated.workflow
-    assert Decorated.workflow.name == "program"
-    assert Workflow(Callable()).name == "Callable"
-
-
-@pytest.mark.parametrize("thing", [None, 5, len, lambda event, context: None, Callable])
-def test_what_is_none_is_refused(thing: Any) -> None:
-    with pytest.raises(ValidationError, match="a workflow is `async def handler"):
-        workflow_of(thing)
-
-
-async def of_one_parameter(event: Any) -> None: ...
-
-
-def test_a_handler_that_takes_no_context_is_refused_with_its_place() -> None:
-    line = of_one_parameter.__code__.co_firstlineno
-    with pytest.raises(ValidationError) as refused:
-        workflow_of(of_one_parameter)
-    assert str(refused.value) == (
-        "a workflow takes the event and a context, `async def of_one_parameter(event, context)`; "
-        f"found of_one_parameter(event) ({__file__}:{line})"
-    )
-
-
-@pytest.mark.parametrize(
-    "fn",
-    [of_one_parameter, lambda event, context, *, option: None, ", ".join],
-    ids=["one parameter", "a keyword", "built in"],
-)
-def test_a_decorated_handler_of_another_shape_fails_its_execution(bench: Any, fn: Any) -> None:
-    output = bench.invoke(Workflow(fn))
-    assert output.status == "FAILED"
-    assert output.error.type == "durable_core.ValidationError"
-    assert output.error.message.startswith("a workflow takes the event and a context")
-
-
-async def takes_anything(*arguments: Any) -> int:
-    return len(arguments)
-
-
-async def takes_more(event: Any, context: Any, more: int = 0) -> int:
-    return 2 + more
-
-
-@pytest.mark.parametrize("fn", [takes_anything, takes_more])
-def test_a_handler_may_take_more_than_it_is_given(bench: Any, fn: Any) -> None:
-    assert bench.result(fn) == 2

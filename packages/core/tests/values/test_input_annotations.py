@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import types
 import typing
 from dataclasses import dataclass
 from datetime import datetime
@@ -176,3 +177,15 @@ def test_no_input_does_not_fit_a_class():
 def test_what_is_no_json_is_a_serdes_error():
     with pytest.raises(SerDesError, match="cannot be read back"):
         serdes_for_parameter(Shop(), 0, DEFAULT_SERDES).deserialize("{")
+
+
+def test_a_class_that_has_the_name_of_a_json_type_is_validated_all_the_same():
+    def fn(event: int): ...
+
+    fn.__annotations__["event"] = "dict"
+    assert serdes_for_parameter(fn, 0, DEFAULT_SERDES) is DEFAULT_SERDES
+    shadowed = types.FunctionType(fn.__code__, {"dict": Order})
+    shadowed.__annotations__ = fn.__annotations__
+    assert serdes_for_parameter(shadowed, 0, DEFAULT_SERDES).deserialize('{"order_id":"A"}') == (
+        Order("A")
+    )

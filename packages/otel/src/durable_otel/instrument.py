@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_otel.settings import DEFAULT_FLUSH_SECONDS, Settings, View, settings_from_environment
+from durable_core import ValidationError
+from durable_otel.settings import (
+    DEFAULT_FLUSH_SECONDS,
+    Settings,
+    View,
+    checked_seconds,
+    checked_view,
+    settings_from_environment,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,20 +82,44 @@ def instrument(
         carrier: Given the invocation, returns the caller's headers. Default: the input's `_otel`
             member, the Lambda client context, X-Ray's environment variable.
         now_ns: A clock. Default: the host's.
+
+    Raises:
+        ValidationError: An option is not what it must be.
     """
+    _check_provider("tracer_provider", "get_tracer", tracer_provider)
+    _check_provider("meter_provider", "get_meter", meter_provider)
+    if isinstance(baggage_keys, str):
+        raise ValidationError(
+            f'baggage_keys must be a list of keys, such as ["tenant"]; found {baggage_keys!r}'
+        )
+    _check_function("carrier", carrier)
+    _check_function("now_ns", now_ns)
     return Tracing(
         Settings(
-            view=View(view),
+            view=checked_view("view", view),
             tracer_provider=tracer_provider,
             meter_provider=meter_provider,
             metrics=metrics,
             baggage_keys=tuple(baggage_keys),
-            flush_timeout=flush_timeout,
+            flush_timeout=checked_seconds("flush_timeout", flush_timeout),
             workflow_span_name=workflow_span_name,
             carrier=carrier,
             now_ns=now_ns,
         )
     )
+
+
+def _check_provider(option: str, method: str, provider: object) -> None:
+    if provider is not None and (isinstance(provider, type) or not hasattr(provider, method)):
+        raise ValidationError(
+            f"{option} must be an OpenTelemetry provider, with {method}(), or None for the global "
+            f"one; found {provider!r}"
+        )
+
+
+def _check_function(option: str, fn: object) -> None:
+    if fn is not None and not callable(fn):
+        raise ValidationError(f"{option} must be a function, or None; found {fn!r}")
 
 
 def from_environment() -> Tracing:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from durable_core import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,18 +60,50 @@ def settings_from_environment() -> Settings:
     """Read `DURABLE_OTEL_VIEW`, `_METRICS`, `_BAGGAGE_KEYS` and `_FLUSH_TIMEOUT`.
 
     Raises:
-        ValueError: One of them is not what it should be.
+        ValidationError: One of them is not what it should be.
     """
     view = _variable("VIEW")
     seconds = _variable("FLUSH_TIMEOUT")
     keys = (key.strip() for key in _variable("BAGGAGE_KEYS").split(","))
     return Settings(
-        view=View(view.lower()) if view else View.INVOCATION,
+        view=checked_view(_name("VIEW"), view.lower()) if view else View.INVOCATION,
         metrics=_variable("METRICS").lower() not in ("0", "false", "no", "off"),
         baggage_keys=tuple(key for key in keys if key),
-        flush_timeout=float(seconds) if seconds else DEFAULT_FLUSH_SECONDS,
+        flush_timeout=_flush_seconds(seconds) if seconds else DEFAULT_FLUSH_SECONDS,
     )
 
 
+def checked_view(option: str, view: View | str) -> View:
+    """The view of this name."""
+    try:
+        return View(view)
+    except ValueError:
+        raise ValidationError(
+            f'{option} must be "invocation" or "execution"; found {view!r}'
+        ) from None
+
+
+def checked_seconds(option: str, seconds: Any) -> float:
+    """Seconds to wait; 0 is not to wait."""
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if is_number and 0 <= seconds < math.inf:
+        return seconds
+    raise ValidationError(
+        f"{option} must be a number of seconds, 0 (not to wait) or more; found {seconds!r}"
+    )
+
+
+def _flush_seconds(text: str) -> float:
+    try:
+        seconds: object = float(text)
+    except ValueError:
+        seconds = text
+    return checked_seconds(_name("FLUSH_TIMEOUT"), seconds)
+
+
 def _variable(name: str) -> str:
-    return os.environ.get(f"DURABLE_OTEL_{name}", "")
+    return os.environ.get(_name(name), "")
+
+
+def _name(name: str) -> str:
+    return f"DURABLE_OTEL_{name}"

@@ -176,8 +176,10 @@ import asyncio
 import os
 import signal
 from datetime import timedelta
+from pathlib import Path
 
 from durable_core import JitterStrategy, create_retry_strategy
+from durable_testing.store.reader import open_reader
 
 later = create_retry_strategy(
     max_attempts=3,
@@ -188,6 +190,21 @@ later = create_retry_strategy(
 
 def refuse():
     raise ConnectionError("away")
+
+OPEN = {
+    ("approve create callback id", "STARTED"), ("bare", "STARTED"), ("cool-off", "STARTED"),
+    ("ship", "STARTED"), ("sleep", "STARTED"), ("charge", "PENDING"),
+}
+
+def recorded():
+    with open_reader(Path("other.db")) as model:
+        return {(each.name, each.status) for arn in model.arns() for each in model.operations(arn)}
+
+async def interrupt_once_all_is_open():
+    while not recorded() >= OPEN:
+        await asyncio.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.Event().wait()
 
 async def kid(event, context):
     await context.wait("sleep", timedelta(days=2))
@@ -202,12 +219,11 @@ async def handler(event, context):
         group.create_task(wrap(context.map("orders", [1], item)))
         group.create_task(wrap(context.create_callback("bare")))
         group.create_task(wrap(context.wait("cool-off", timedelta(hours=5))))
-        group.create_task(wrap(context.invoke("ship", "shipping")))
+        group.create_task(wrap(context.invoke("ship", "shipping:live")))
         group.create_task(wrap(context.step("charge", refuse, retry_strategy=later)))
         group.create_task(wrap(context.wait("soon", timedelta(seconds=3))))
         await context.wait("short", timedelta(seconds=1))
-        os.kill(os.getpid(), signal.SIGINT)
-        await asyncio.Event().wait()
+        await context.step("interrupt", interrupt_once_all_is_open)
 
 async def wrap(handle):
     return await handle
@@ -231,7 +247,7 @@ def test_going_on_tells_what_is_waited_for_and_how_to_answer(durable):
     assert "waiting for callback 'bare'; answer with: durable callback succeed " in told["bare"]
     assert told["cool-off"].endswith("waiting for timer 'cool-off', 4 h 59 m left")
     ship, _, its_operations = told["ship"].partition("; its operations: ")
-    assert ship.endswith("waiting for invoke 'ship'; shipping goes on by itself")
+    assert ship.endswith("waiting for invoke 'ship'; shipping:live goes on by itself")
     assert durable(*its_operations.split()[1:]).stdout.splitlines()[0].startswith("▸ ")
 
     shown = durable("show", "x", "--db", "other.db").stdout
@@ -241,6 +257,16 @@ def test_going_on_tells_what_is_waited_for_and_how_to_answer(durable):
     (ship,) = [line for line in shown.splitlines() if "ship " in line]
     assert ship.endswith(f"  its operations: {its_operations}")
     assert "waiting for step 'charge', attempt 2 in 59 m" in told["charge"]
+
+
+def test_a_file_that_is_no_database_is_told_once_what_to_do(durable):
+    module = durable.module("x = 1")
+    result = durable("list", "--db", f"{module}.py")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"durable: {module}.py is not a SQLite database; it was left as it is; name the file with "
+        "--db\n"
+    )
 
 
 def test_long_names_keep_their_columns(durable):

@@ -1,6 +1,5 @@
 """`durable run`: results, errors, names, inputs."""
 
-import json
 from importlib.metadata import version
 
 import pytest
@@ -105,7 +104,7 @@ def test_a_failure_is_told_with_its_traceback_and_exit_code_1(durable):
     result = durable("run", f"{module}:handler", "--name", "x")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert "x failed: " in result.stderr
+    assert "x failed at 'charge': " in result.stderr
     assert "card declined" in result.stderr
     assert f"{module}.py" in result.stderr
     again = durable("run", f"{module}:handler", "--name", "x")
@@ -113,26 +112,83 @@ def test_a_failure_is_told_with_its_traceback_and_exit_code_1(durable):
     assert "card declined" in again.stderr
 
 
-INVOKING = """
-from durable_aws_lambda import durable_execution
+NESTED = """
+from durable_core import RetryPresets
 
 async def handler(event, context):
-    return [await context.invoke("plain", "adder", [1, 2]), await context.invoke("child", event)]
+    async def refuse():
+        raise PermissionError("card declined")
+    async def checkout(child):
+        await child.step("charge", refuse, retry_strategy=RetryPresets.none())
+    await context.run_in_child_context("checkout", checkout)
 
-def adder(payload):
-    return sum(payload)
-
-@durable_execution
-async def child(event, context):
-    return "from the child"
+async def without(event, context):
+    raise PermissionError("at once")
 """
 
 
-def test_functions_that_are_named_can_be_invoked(durable):
-    module = durable.module(INVOKING)
-    options = ("--function", f"adder={module}:adder", "--function", f"kid:live={module}:child")
-    result = durable("run", f"{module}:handler", '"kid:live"', *options)
-    assert json.loads(result.stdout) == [3, "from the child"], result.stderr
+def test_a_failure_names_the_operation_that_failed_where_there_is_one(durable):
+    module = durable.module(NESTED)
+    result = durable("run", f"{module}:handler", "--name", "x")
+    assert "durable: x failed at 'checkout/charge': PermissionError: card declined" in result.stderr
+    again = durable("run", f"{module}:handler", "--name", "x")
+    assert "durable: x failed at 'checkout/charge': PermissionError: card declined" in again.stderr
+    without = durable("run", f"{module}:without", "--name", "y")
+    assert "durable: y failed: PermissionError: at once" in without.stderr
+
+
+TALKING = """
+import sys
+
+async def handler(event, context):
+    async def talk(child):
+        async def say():
+            print("the step talks")
+        await child.step("say", say)
+        await child.step("say again", lambda: print("a thread talks"))
+    await context.run_in_child_context("talk", talk)
+"""
+
+
+def test_a_start_is_told_before_what_the_step_prints(durable):
+    module = durable.module(TALKING)
+    lines = durable("run", f"{module}:handler", "--name", "x").stderr.splitlines()
+    words = [" ".join(line.rpartition("]")[2].split()) for line in lines]
+    assert words == [
+        "execution x started",
+        "talk context started",
+        "talk/say step started",
+        "the step talks",
+        "talk/say step succeeded",
+        "talk/say again step started",
+        "a thread talks",
+        "talk/say again step succeeded",
+        "talk context succeeded",
+        "execution x succeeded",
+    ]
+
+
+POLLING = """
+from durable_core import create_wait_strategy
+
+async def handler(event, context):
+    strategy = create_wait_strategy(should_continue_polling=lambda state: state < 2)
+    return await context.wait_for_condition(
+        "packed", lambda state: state + 1, initial_state=0, wait_strategy=strategy
+    )
+"""
+
+
+def test_a_condition_that_is_not_met_has_not_succeeded(durable):
+    module = durable.module(POLLING.replace("state < 2)", "state < 2, initial_delay=1)"))
+    lines = durable("run", f"{module}:handler", "--name", "x").stderr.splitlines()
+    words = [" ".join(line.split("]")[1].split()) for line in lines]
+    assert words[1:-1] == [
+        "packed condition started",
+        "packed condition not met yet attempt 2 in 1 s",
+        "packed condition started",
+        "packed condition succeeded",
+    ]
 
 
 INTERRUPTED = """
@@ -142,7 +198,7 @@ import signal
 from pathlib import Path
 
 async def handler(event, context):
-    return await context.invoke("child", "kid")
+    return await context.invoke("child", "kid:live")
 
 async def once(event, context):
     async def interrupt():
@@ -177,7 +233,7 @@ def test_a_function_that_is_missing_when_an_execution_goes_on_is_asked_for(durab
     assert interrupted.stderr.rstrip().endswith(" ".join(("durable", *arguments, *option)))
     result = durable(*arguments)
     assert result.exit_code == 2
-    assert "needs the workflow 'kid'; add --function NAME=MODULE:HANDLER" in result.stderr
+    assert "needs the workflow 'kid'; add --function kid=MODULE:HANDLER" in result.stderr
     assert durable(*arguments, *option).stdout == '"done"\n'
 
 
@@ -236,6 +292,24 @@ def test_a_module_that_cannot_be_imported_is_named_with_the_place(durable, sourc
     assert f"{module} cannot be imported" in result.stderr
     assert message in result.stderr
     assert place in result.stderr
+
+
+CANDIDATES = """
+from durable_core import DurableContext
+
+async def reserve(shelf, book): ...
+async def order(given: dict, durable: DurableContext): ...
+async def ship(event, context): ...
+"""
+
+
+def test_of_functions_of_two_parameters_those_are_named_that_look_like_workflows(durable):
+    module = durable.module(CANDIDATES)
+    assert f"{module} has no 'nope'; its workflows: order, ship\n" in (
+        durable("run", f"{module}:nope").stderr
+    )
+    other = durable.module("async def reserve(shelf, book): ...")
+    assert "its workflows: reserve" in durable("run", f"{other}:nope").stderr
 
 
 def test_a_module_without_a_workflow_says_so(durable):

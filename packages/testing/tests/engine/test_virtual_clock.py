@@ -85,6 +85,35 @@ def test_work_that_never_ends_holds_time_only_as_long_as_patience_lasts():
     assert run(main()) == START_MS + 5000
 
 
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """A loop whose time can be put forward, as when the machine stood still."""
+
+    leapt = 0.0
+
+    def time(self):
+        return super().time() + self.leapt
+
+
+def test_a_machine_that_stands_still_does_not_use_patience_up():
+    async def main():
+        loop = asyncio.get_running_loop()
+        clock = attached(patience_seconds=600)
+        sleeper = asyncio.ensure_future(sleep(clock, 1))
+        clock.hold()
+        while clock._patience is None:
+            await asyncio.to_thread(int)
+        loop.leapt += 3600
+        for _ in range(100):
+            await asyncio.to_thread(int)
+        assert clock.now_ms() == START_MS
+        clock.release()
+        await sleeper
+        return clock.now_ms()
+
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        assert runner.run(main()) == START_MS + 1000
+
+
 def test_a_cancelled_timer_does_not_fire():
     async def main():
         clock, fired = attached(), []

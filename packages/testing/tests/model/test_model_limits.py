@@ -91,9 +91,11 @@ def test_billed_operations_end_at_the_limit_and_not_before(limited):
     stage.run(up("1", "STEP", "START"))  # the execution and one step
     stage.send(up("1", "STEP", "RETRY", next_attempt_delay_seconds=1))  # a retry counts
     stage.send(up("2", "CONTEXT", "START"))
-    refusal = stage.refusal(up("3", "CONTEXT", "START"))
+    refusal = stage.refusal(up("3", "CONTEXT", "START", name="late"), up("4", "CONTEXT", "START"))
     assert refusal == (
-        "InvalidParameterValueException: Durable execution exceeds the limit of 4 operations."
+        "InvalidParameterValueException: Durable execution exceeds the limit of 4 operations with "
+        "CONTEXT 'late' (3). Do more in one step, or give a part of the work to another durable "
+        "function by context.invoke(), which has an execution of its own."
     )
     stage.send(up("2", "CONTEXT", "SUCCEED"))  # the end of an operation is free
     assert stage.model.get_execution(stage.arn).billed_operations == 4
@@ -102,9 +104,8 @@ def test_billed_operations_end_at_the_limit_and_not_before(limited):
 def test_written_bytes_end_at_the_limit_and_not_before(limited):
     stage = limited(max_storage_bytes=10)
     stage.run(up("1", "STEP", "SUCCEED", payload="x" * 8))  # and `{}`, the input
-    assert "exceeds the limit of 10 bytes written" in stage.refusal(
-        up("2", "STEP", "SUCCEED", payload="x")
-    )
+    refusal = stage.refusal(up("2", "STEP", "SUCCEED", payload="x"))
+    assert "exceeds the limit of 10 bytes written with STEP (2). Keep large values" in refusal
     stage.send(up("2", "STEP", "SUCCEED"))
     assert stage.model.get_execution(stage.arn).bytes_written == 10
 

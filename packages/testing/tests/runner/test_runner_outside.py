@@ -353,7 +353,7 @@ def test_a_plain_function_and_a_workflow_are_registered_with_their_code() -> Non
 
     async def handler(event: Any, context: DurableContext) -> Any:
         plain = await context.invoke("plain", "plain", [1, 2])
-        return [plain, await context.invoke("child", "child", {"a": 1})]
+        return [plain, await context.invoke("child", "child:live", {"a": 1})]
 
     runner = DurableTestRunner(handler, functions={"plain": sum, "child": child})
     runner.callback("inner").succeeds_with("deep")

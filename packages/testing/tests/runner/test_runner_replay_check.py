@@ -181,7 +181,7 @@ def test_a_long_run_is_checked_at_a_selection_of_points() -> None:
 
 def test_executions_of_invoked_workflows_are_checked_too() -> None:
     async def handler(event: Any, context: DurableContext) -> int:
-        return await context.invoke("child", "child", {})
+        return await context.invoke("child", "child:live", {})
 
     runner = DurableTestRunner(handler, functions={"child": alternating()})
 

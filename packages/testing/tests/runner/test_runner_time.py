@@ -118,3 +118,28 @@ def test_an_invocation_near_its_deadline_suspends_and_goes_on_in_another() -> No
     assert result.value == [1, 1, 1]
     assert result.invocations == len(began) > 1
     assert timedelta(hours=1) <= result.virtual_duration < timedelta(hours=2)
+
+
+def test_a_body_that_takes_real_time_is_waited_for_where_only_the_end_would_come() -> None:
+    """Nobody's time-out is around it: the execution must not time out after a year and a day."""
+
+    async def handler(event: Any, context: DurableContext) -> str:
+        await context.wait(days=30)
+        return await context.step("slow", slow)
+
+    async def slow() -> str:
+        for _ in range(200):
+            await asyncio.to_thread(int)
+        return "done"
+
+    clock = VirtualClock(patience_seconds=0, last_patience=10**9)
+    assert DurableTestRunner(handler, clock=clock).run_sync().value == "done"
+
+
+def test_a_body_that_hangs_ends_with_the_execution_time_out_that_the_test_gave() -> None:
+    async def handler(event: Any, context: DurableContext) -> None:
+        await context.step("hangs", asyncio.Event().wait)
+
+    clock = VirtualClock(patience_seconds=0, last_patience=10**9)
+    runner = DurableTestRunner(handler, clock=clock, execution_timeout=timedelta(days=1))
+    assert runner.run_sync().status == "TIMED_OUT"

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_core._protocol.limits import MAX_PAYLOAD_BYTES, utf8_size
+from durable_core._protocol.limits import (
+    MAX_INVOKE_PAYLOAD_BYTES,
+    MAX_PAYLOAD_BYTES,
+    MAX_RESPONSE_BYTES,
+    utf8_size,
+)
 from durable_core._values.errors import CheckpointError, SerDesError
 from durable_core._values.serdes import (
     DEFAULT_SERDES,
@@ -72,9 +77,13 @@ def _store_is_away(error: CheckpointError, operation: ClaimedOperation[Any]) -> 
 
 def is_too_large(text: str | None) -> bool:
     """Whether the service would refuse it as a result."""
-    if text is None or len(text) * 4 <= MAX_PAYLOAD_BYTES:
+    return _exceeds(text, MAX_PAYLOAD_BYTES)
+
+
+def _exceeds(text: str | None, limit: int) -> bool:
+    if text is None or len(text) * 4 <= limit:
         return False
-    return utf8_size(text) > MAX_PAYLOAD_BYTES
+    return utf8_size(text) > limit
 
 
 def check_size(text: str | None, operation: ClaimedOperation[Any], what: str = "result") -> None:
@@ -90,4 +99,19 @@ def check_size(text: str | None, operation: ClaimedOperation[Any], what: str = "
             f"the {what} of {operation.subtype} {label!r} takes {size:,} bytes; the service keeps "
             f"at most {MAX_PAYLOAD_BYTES:,}. Return less, store it elsewhere and return a "
             "reference, or pass serdes=FileSystemSerDes(...)"
+        )
+
+
+def check_handler_result(text: str | None) -> None:
+    """Refuse a result that the service takes neither in the response nor in a checkpoint.
+
+    Raises:
+        SerDesError: It is larger than 6 MB.
+    """
+    if text is not None and _exceeds(text, MAX_RESPONSE_BYTES):
+        raise SerDesError(
+            f"the handler's result takes {utf8_size(text):,} bytes; the service keeps at most "
+            f"{MAX_RESPONSE_BYTES:,} ({MAX_INVOKE_PAYLOAD_BYTES:,} of an execution that was "
+            "started asynchronously or by invoke()). Return less, or store it elsewhere and return "
+            "a reference"
         )

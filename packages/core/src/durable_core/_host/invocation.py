@@ -16,9 +16,10 @@ from durable_core._context.logs import DurableLogger, LogSettings
 from durable_core._engine.checkpoint import Batch
 from durable_core._engine.engine import Engine, Outcome
 from durable_core._engine.failures import error_object
+from durable_core._engine.payloads import check_handler_result
 from durable_core._host.driver import Driver, Ending
-from durable_core._host.plugins import switched_on
-from durable_core._host.workflow import check_parameters
+from durable_core._host.plugins import made_plugins, switched_on
+from durable_core._host.workflow import check_handler
 from durable_core._protocol.limits import RESULT_THRESHOLD_BYTES
 from durable_core._protocol.records import (
     CheckpointRequest,
@@ -77,7 +78,7 @@ async def drive(
         operations = await _load(invocation, service)
     except CheckpointError as error:
         return _refused(error)
-    made = tuple(make() for make in (*workflow.plugins, *switched_on()))
+    made = made_plugins((*workflow.plugins, *switched_on()))
     return await _Invocation(
         workflow,
         invocation,
@@ -191,7 +192,7 @@ class _Invocation:
         root = self._engine.root
         context = root.context = self._new_context(root)
         try:
-            check_parameters(self._workflow.fn)
+            check_handler(self._workflow.fn)
             event = self._event()
         except (DurableError, Warning) as error:
             return _failed(error)
@@ -235,7 +236,9 @@ class _Invocation:
         value = await self._workflow.fn(event, context)
         serdes = serdes_for_return(self._workflow.fn, self._engine.root.serdes)
         told = SerDesContext(None, None, self._input.execution_arn, "handler's result")
-        return encode_with(serdes, value, told)[0]
+        text = encode_with(serdes, value, told)[0]
+        check_handler_result(text)
+        return text
 
     async def _settled(self, outcome: Outcome) -> InvocationOutput:
         if outcome.error is not None:

@@ -1,15 +1,22 @@
-"""Plugins that the environment switches on, without a change of code."""
+"""Plugins: those a workflow is given, and those the environment switches on."""
 
 from __future__ import annotations
 
+import inspect
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from durable_core._values.errors import ValidationError
+from durable_core._values.hooks import HOOKS
 
 if TYPE_CHECKING:
-    from durable_core._host.workflow import PluginFactory
+    from collections.abc import Callable, Iterable
+
+    from durable_core._values.instrument import Instrumentation
+
+PluginFactory: TypeAlias = "Callable[[], Instrumentation]"
+"""Makes the plugin of one invocation."""
 
 VARIABLE: Final = "DURABLE_PLUGINS"
 ENTRY_POINTS: Final = "durable.plugins"
@@ -41,3 +48,94 @@ def _loaded(names: str) -> tuple[PluginFactory, ...]:
             f"{', '.join(sorted(offered.names)) or 'no plugin'}"
         )
     return tuple(offered[name].load()() for name in wanted)
+
+
+def checked_plugins(plugins: Iterable[PluginFactory]) -> tuple[PluginFactory, ...]:
+    """The plugins of a workflow, each of them something that makes a plugin when it is called.
+
+    Raises:
+        ValidationError: It is no list of them.
+    """
+    if not plugins:
+        return ()
+    given: Any = plugins
+    try:
+        listed = tuple(given)
+    except TypeError:
+        raise ValidationError(
+            "plugins must be a list of what makes plugins, plugins=[instrument()]; found "
+            f"{given!r}, which is no list"
+        ) from None
+    for make in listed:
+        if wrong := _wrong(make):
+            raise ValidationError(
+                "plugins must be a list of what makes a plugin for each invocation, "
+                f"plugins=[instrument()] or plugins=[MyPlugin]; found {wrong}"
+            )
+    return listed
+
+
+def made_plugins(factories: Iterable[PluginFactory]) -> tuple[Instrumentation, ...]:
+    """The plugins of one invocation.
+
+    Raises:
+        ValidationError: Something else was made.
+    """
+    made: list[Instrumentation] = []
+    for make in factories:
+        plugin = make()
+        if not _has_hooks(plugin):
+            raise ValidationError(
+                f"the plugin that {_name(make)} makes must be an Instrumentation; found {plugin!r}"
+            )
+        made.append(plugin)
+    return tuple(made)
+
+
+def _wrong(make: Any) -> str | None:
+    """What is wrong with what should make a plugin, if anything is."""
+    name = _name(make)
+    if isinstance(make, type):
+        if not _has_hooks(make):
+            return f"the class {name}, which is no Instrumentation"
+    elif not callable(make):
+        if not _has_hooks(make):
+            return repr(make)
+        return f"an object of {name}, which serves one invocation: give the class, or a lambda"
+    elif _makes_a_factory(make):
+        return f"{name}, which is a function that makes the plugin: plugins=[{name}()]"
+    if refused := _needs_arguments(make):
+        return f"{name}, which cannot be called without arguments: {refused}"
+    return None
+
+
+def _needs_arguments(make: Any) -> str | None:
+    try:
+        signature = inspect.signature(make)
+    except (TypeError, ValueError):
+        return None  # some callables do not tell
+    try:
+        signature.bind()
+    except TypeError as error:
+        return str(error)
+    return None
+
+
+def _makes_a_factory(make: Any) -> bool:
+    """Whether a function says that it returns something to call, and no plugin."""
+    try:
+        hint = make.__annotations__.get("return")
+        made = make.__globals__.get(hint) if isinstance(hint, str) else hint
+    except Exception:  # noqa: BLE001 - callables have none; Python 3.14 evaluates them here
+        return False
+    if not isinstance(made, type) or _has_hooks(made):
+        return False
+    return any("__call__" in vars(part) for part in made.__mro__)
+
+
+def _has_hooks(plugin: object) -> bool:
+    return any(hasattr(plugin, hook) for hook in HOOKS)
+
+
+def _name(make: Any) -> str:
+    return getattr(make, "__name__", type(make).__name__)

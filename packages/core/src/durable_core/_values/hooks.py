@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from durable_core._values.instrument import AttemptOutcome, Instrumentation
 
-_HOOKS = (
+HOOKS = (
     "invocation_start",
     "invocation_end",
     "operation_start",
@@ -54,7 +54,7 @@ class Hooks:
         report: Callable[[str, BaseException], None] | None = None,
     ) -> None:
         self._report = report
-        for hook in _HOOKS:
+        for hook in HOOKS:
             setattr(self, hook, ())
         if plugins:
             self._bind(plugins)
@@ -64,7 +64,7 @@ class Hooks:
         from durable_core._values.instrument import AttemptOutcome, Instrumentation  # noqa: PLC0415
 
         self.outcome = AttemptOutcome
-        for hook in _HOOKS:
+        for hook in HOOKS:
             base = getattr(Instrumentation, hook)
             bound = tuple(
                 getattr(plugin, hook)

@@ -28,7 +28,11 @@ from durable_core._values.serdes_plain import (
     may_hold_envelopes,
     plain_json,
 )
-from durable_core._values.serdes_types import serdes_for_parameter, serdes_for_return
+from durable_core._values.serdes_types import (
+    check_for_pydantic,
+    serdes_for_parameter,
+    serdes_for_return,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -41,6 +45,7 @@ __all__ = [
     "PassThroughSerDes",
     "SerDes",
     "SerDesContext",
+    "check_for_pydantic",
     "decode_with",
     "encode_with",
     "serdes_for_parameter",

@@ -5,6 +5,7 @@ Pydantic is looked for when an annotation needs it for the first time, never bef
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -18,10 +19,12 @@ from durable_core._values.annotations import (
     holds_class,
     is_more_than_json,
 )
+from durable_core._values.errors import ValidationError
 from durable_core._values.serdes_context import (
     NO_CONTEXT,
     SerDes,
     SerDesContext,
+    class_of,
     is_of_class,
     refusal,
     unreadable,
@@ -32,6 +35,8 @@ _RETURNS: Final[dict[int, _Entry]] = {}
 """By the id of the code, which all closures of one definition share, and which the entry keeps."""
 
 _MOST_ENTRIES: Final = 4096
+_NAMES: Final = re.compile(r"\w+")
+_JSON_NAMES: Final = frozenset({"dict", "list", "str", "int", "float", "bool", "None", "Any"})
 
 
 def serdes_for_return(fn: Callable[..., Any], default: SerDes[Any]) -> SerDes[Any]:
@@ -76,6 +81,27 @@ def serdes_for_parameter(
     if pydantic_serdes is not None:
         return _chosen(pydantic_serdes.adapted_input(hint), default)
     return _chosen(_WithoutPydantic(hint), default) if holds_class(hint) else default
+
+
+def check_for_pydantic(fn: Callable[..., Any], default: SerDes[Any]) -> None:
+    """Refuse a handler whose input or result only pydantic can bring back, where there is none.
+
+    An annotation that cannot be resolved yet counts as none. Pydantic is looked for, not imported.
+
+    Raises:
+        ValidationError: It is not installed.
+    """
+    for what, hint in (("input", _parameter_hint(fn, 0)), ("result", _return_hint(fn))):
+        if not holds_class(hint) or _chosen(_WithoutPydantic(hint), default) is default:
+            continue
+        from importlib.util import find_spec  # noqa: PLC0415  hardly ever needed
+
+        if find_spec("pydantic") is None:
+            name = getattr(fn, "__name__", class_of(fn))
+            raise ValidationError(
+                f"the {what} of {name!r} is annotated {hint!r}, which needs pydantic; install "
+                "durable-core[pydantic]"
+            )
 
 
 class _WithoutPydantic:
@@ -188,6 +214,12 @@ def _original(function: Any) -> Any:
     return function
 
 
+def _return_hint(fn: Any) -> Any:
+    function = _function(fn)
+    hint = None if isinstance(function, type) else _annotations(function).get("return")
+    return None if hint is None else _awaited(_resolved(hint, _original(function))[0])
+
+
 def _annotations(function: Any) -> dict[str, Any]:
     try:
         return getattr(function, "__annotations__", None) or {}
@@ -206,6 +238,9 @@ def _lazy_annotations(function: Any) -> dict[str, Any]:
 
 def _resolved(hint: Any, function: Any) -> tuple[Any, bool]:
     """The hint evaluated, and whether it is so for every closure of this definition."""
+    globalns = getattr(function, "__globals__", {})
+    if isinstance(hint, str) and _is_json(hint, globalns):
+        return None, True
     names: dict[str, Any] = {}
     captured = getattr(getattr(function, "__code__", None), "co_freevars", ())
     for name, cell in zip(captured, getattr(function, "__closure__", None) or (), strict=False):
@@ -216,7 +251,15 @@ def _resolved(hint: Any, function: Any) -> tuple[Any, bool]:
     # Each closure may have captured another class of that name.
     is_lasting = not (isinstance(hint, str) and any(name in hint for name in captured))
     name = getattr(function, "__qualname__", repr(function))
-    return evaluated(hint, getattr(function, "__globals__", {}), names, name), is_lasting
+    return evaluated(hint, globalns, names, name), is_lasting
+
+
+def _is_json(hint: str, globalns: dict[str, Any]) -> bool:
+    """Whether a hint names nothing but JSON's types: evaluating it would cost a cold start more."""
+    names = _NAMES.findall(hint)
+    if not _JSON_NAMES.issuperset(names):
+        return False
+    return all(globalns.get(name, Any) is Any for name in names)
 
 
 def _awaited(hint: Any) -> Any:

@@ -28,7 +28,8 @@ def reading(database: Path) -> Generator[ServiceModel]:
         with open_reader(database) as model:
             yield model
     except StoreError as error:
-        raise UsageError(f"{error}; name the file with --db") from None
+        said = str(error).removesuffix(".")
+        raise UsageError(f"{said}; name the file with --db") from None
 
 
 def find(model: ServiceModel, name: str) -> str:

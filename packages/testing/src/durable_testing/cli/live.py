@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from durable_core.lowlevel import OperationDetails
     from durable_testing.model import ServiceModel
 
 FRAME_SECONDS: Final = 0.1
@@ -56,6 +57,9 @@ class LiveView:
 
     def changed(self) -> None:
         """Leave it to the next frame: thousands of changes a second cost no more than few."""
+
+    def starting(self, _execution_arn: str, _operation: OperationDetails, /) -> None:
+        """Leave it to the next frame."""
 
     async def _keep_drawing(self) -> None:
         while True:

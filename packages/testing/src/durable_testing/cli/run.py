@@ -22,7 +22,7 @@ from durable_testing.cli.interrupts import Interrupts
 from durable_testing.cli.logs import show_logs
 from durable_testing.cli.options import DEFAULT_DB, DbOption
 from durable_testing.cli.session import RunRequest, run_to_end, say
-from durable_testing.cli.targets import load_function, load_workflow
+from durable_testing.cli.targets import load_callees, load_workflow
 from durable_testing.engine import EngineError, UnknownFunctionError
 from durable_testing.model import ExecutionDescription
 from durable_testing.store.errors import StoreError
@@ -49,12 +49,15 @@ def run(
     db: DbOption = DEFAULT_DB,
     function: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=MODULE:HANDLER", help="What invoke(NAME) calls; repeatable."),
+        typer.Option(
+            metavar="NAME[:ALIAS]=MODULE:HANDLER",
+            help="What invoke('NAME:ALIAS') calls; without ALIAS, under every one. Repeatable.",
+        ),
     ] = None,
 ) -> None:
     """Run a workflow, and print its result as JSON on standard output.
 
-    Exit code 0: it succeeded. 1: it failed. 2: the command was wrong.
+    Exit code 0: it succeeded. 1: it failed. 2: the command was wrong. 130: it was interrupted.
     The same command again goes on with an unfinished execution, and prints the stored result of a
     finished one.
     """
@@ -82,7 +85,7 @@ def _request_of(
     made = f"{workflow.name[-_ROOM_FOR_NAME:].strip('-')}-{secrets.token_hex(4)}"
     return RunRequest(
         workflow=workflow,
-        functions=tuple(load_function(option) for option in functions),
+        functions=load_callees(functions),
         name=name or made,
         payload=payload,
         database=db,
@@ -103,7 +106,7 @@ def _run(
 ) -> tuple[int, str]:
     """Return the exit code and what belongs on standard output."""
     try:
-        outcome = census.run(interrupts.guard(run_to_end(request)))
+        outcome, failed = census.run(interrupts.guard(run_to_end(request)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         say(interrupts.message)
         return INTERRUPTED_EXIT, ""
@@ -111,15 +114,22 @@ def _run(
         raise UsageError(str(error)) from None
     except EngineError as error:
         if isinstance(error.__cause__, UnknownFunctionError):
-            raise UsageError(f"{error.__cause__}; add --function NAME=MODULE:HANDLER") from None
+            raise _asking_for(error.__cause__, request.name, resume) from None
         say(f"{error}. {request.name} is kept; to go on with it: {resume}")
         return 1, ""
     if outcome.status is ExecutionStatus.SUCCEEDED:
         return 0, f"{_json_of(outcome.result)}\n"
-    _explain(outcome)
+    _explain(outcome, failed)
     if outcome.input_payload is None and outcome.status is ExecutionStatus.FAILED:
         say(f"{request.name} was started with no INPUT, so the event is null")
     return 1, ""
+
+
+def _asking_for(missing: UnknownFunctionError, name: str, resume: str) -> UsageError:
+    option = f"--function {missing.function_name}=MODULE:HANDLER"
+    return UsageError(
+        f"{missing}; add {option}. {name} is kept; to go on with it: {resume} {option}"
+    )
 
 
 def _json_of(result: str | None) -> str:
@@ -133,14 +143,15 @@ def _json_of(result: str | None) -> str:
     return result
 
 
-def _explain(outcome: ExecutionDescription) -> None:
+def _explain(outcome: ExecutionDescription, failed: str | None) -> None:
     """Say how an execution failed, with the traceback it recorded."""
     error = outcome.error or ErrorObject()
     for line in error.stack_trace or ():
         print(line.rstrip("\n"), file=sys.stderr)  # noqa: T201  a command line talks
     message = ": ".join(part for part in (error.type, error.message) if part)
     status = outcome.status.lower().replace("_", " ")
-    say(f"{outcome.name} {status}" + (f": {message}" if message else ""))
+    place = "" if failed is None else f" at {failed!r}"
+    say(f"{outcome.name} {status}{place}" + (f": {message}" if message else ""))
 
 
 class _Stdout:

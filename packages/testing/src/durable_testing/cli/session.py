@@ -6,25 +6,26 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
-from durable_core.lowlevel import SystemClock
+from durable_core.lowlevel import OperationType, SystemClock
 from durable_testing.cli.errors import UsageError
 from durable_testing.cli.inputs import is_same_json
-from durable_testing.cli.lines import LineView
+from durable_testing.cli.lines import LineView, path_of
 from durable_testing.cli.waiting import waiting_lines
 from durable_testing.cli.watching import Watch
-from durable_testing.engine import LocalEngine
+from durable_testing.engine import UNQUALIFIED_ADVICE, LocalEngine, with_qualifiers
 from durable_testing.model import ServiceConfig, ServiceError
 from durable_testing.store.errors import ExecutionInUseError
 from durable_testing.store.sqlite import SqliteService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from durable_core.lowlevel import OperationDetails
     from durable_testing.cli.watching import View
     from durable_testing.engine import EngineService, LocalFunction, OpenService
     from durable_testing.model import (
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 
 TURN_SECONDS: Final = 0.2
 """How often to look whether another process has let go of an execution."""
-LOCAL_CONFIG: Final = ServiceConfig(needs_qualifier=False)
-"""On a laptop a function is called by its bare name."""
+LOCAL_CONFIG: Final = ServiceConfig(unqualified_advice=UNQUALIFIED_ADVICE)
+"""As the service has it, with what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +48,14 @@ class RunRequest:
 
     Attributes:
         workflow: What to run.
-        functions: What it may invoke.
+        functions: What it may invoke, by name, with a qualifier or without.
         name: The execution's name.
         payload: Its input as JSON text; None: none was given, which fits whatever is stored.
         database: The file.
     """
 
     workflow: LocalFunction
-    functions: tuple[LocalFunction, ...]
+    functions: Mapping[str, LocalFunction]
     name: str
     payload: str | None
     database: Path
@@ -73,8 +74,21 @@ class RelayView:
         if self.view is not None:
             self.view.changed()
 
+    def starting(self, execution_arn: str, operation: OperationDetails, /) -> None:
+        """An operation starts."""
+        if self.view is not None:
+            self.view.starting(execution_arn, operation)
 
-async def run_to_end(request: RunRequest) -> ExecutionDescription:
+
+class Outcome(NamedTuple):
+    """How an execution ended."""
+
+    description: ExecutionDescription
+    failed: str | None
+    """The operation it failed with, by its path, where there is one."""
+
+
+async def run_to_end(request: RunRequest) -> Outcome:
     """Run an execution, or go on with it, and return how it stands at its end.
 
     Raises:
@@ -82,20 +96,21 @@ async def run_to_end(request: RunRequest) -> ExecutionDescription:
         asyncio.CancelledError: It was interrupted; the execution is kept.
     """
     relay = RelayView()
+    functions = {**request.functions, request.workflow.name: request.workflow}
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         engine = LocalEngine(
-            (request.workflow, *request.functions),
+            with_qualifiers(functions),
             sqlite_file(request.database, stack),
             clock=clock,
-            hooks=Watch(relay),
+            hooks=Watch(relay, functions),
         )
         await stack.enter_async_context(engine)
         payload = _check(engine.model, request)
         arn = engine.model.find_execution(request.workflow.name, request.name)
         if arn is not None and engine.describe(arn).ended_at_ms is not None:
             say(f"{request.name} is finished; this is its stored outcome")
-            return engine.describe(arn)
+            return _outcome(engine, arn)
         started = await _start(engine, request, payload)
         seen = 0 if arn is None else len(engine.model.history(arn))
         arn = started.execution_arn
@@ -106,9 +121,26 @@ async def run_to_end(request: RunRequest) -> ExecutionDescription:
         with _view(engine.model, arn, clock.now_ms, seen, request.database) as view:
             relay.view = view
             view.changed()
-            outcome = await engine.outcome(arn)
+            await engine.outcome(arn)
             relay.view = None
-        return outcome
+        return _outcome(engine, arn)
+
+
+def _outcome(engine: LocalEngine, arn: str) -> Outcome:
+    description = engine.describe(arn)
+    if description.error is None:
+        return Outcome(description, None)
+    records = {record.id: record for record in engine.model.operations(arn)}
+    # The innermost one started last: what it raised went through those around it.
+    failed = [
+        path_of(record, records)
+        for record in records.values()
+        if record.type is not OperationType.EXECUTION
+        and record.error is not None
+        and record.error.message == description.error.message
+        and record.is_terminal
+    ]
+    return Outcome(description, failed[-1] if failed else None)
 
 
 async def _start(engine: LocalEngine, request: RunRequest, payload: str | None) -> Started:
@@ -196,6 +228,6 @@ def _view(
 
         view = LiveView(model, arn, now_ms, database)
     else:
-        view = nullcontext(LineView(model, arn, now_ms(), seen, database))
+        view = nullcontext(LineView(model, arn, now_ms, seen, database))
     with view as entered:
         yield entered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 import traceback
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durable_core import ValidationError
 from durable_testing.cli.errors import UsageError
-from durable_testing.engine import durable_function, is_durable, plain_function
+from durable_testing.engine import durable_function, is_durable, plain_function, with_qualifiers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
 
     from durable_testing.engine import LocalFunction
@@ -32,11 +34,28 @@ def load_workflow(target: str) -> LocalFunction:
         raise UsageError(f"{target} is not a workflow: {error}") from None
 
 
+def load_callees(options: Iterable[str]) -> dict[str, LocalFunction]:
+    """Return functions for chained invokes by name, each given as NAME[:ALIAS]=MODULE:HANDLER."""
+    functions: dict[str, LocalFunction] = {}
+    for option in options:
+        name = option.partition("=")[0]
+        if name in functions:
+            raise UsageError(f"--function {name} is given more than once")
+        functions[name] = load_function(option)
+    try:
+        with_qualifiers(functions)
+    except ValidationError as error:
+        raise UsageError(f"--function: {error}") from None
+    return functions
+
+
 def load_function(option: str) -> LocalFunction:
-    """Return a function for chained invokes, given as NAME=MODULE:HANDLER."""
+    """Return a function for chained invokes, given as NAME[:ALIAS]=MODULE:HANDLER."""
     name, equals, target = option.partition("=")
     if not equals or not name:
-        raise UsageError(f"--function {option!r}: write NAME=MODULE:HANDLER")
+        raise UsageError(
+            f"--function {option!r}: write NAME=MODULE:HANDLER or NAME:ALIAS=MODULE:HANDLER"
+        )
     bare, _, alias = name.partition(":")
     handler = load(target)
     make = durable_function if is_durable(handler) else plain_function
@@ -101,11 +120,22 @@ def _said(name: str, error: BaseException) -> str:
 
 def _candidates(module: ModuleType) -> str:
     """Name what could have been meant."""
-    names = [
-        name
+    possible = {
+        name: value
         for name, value in vars(module).items()
         if not name.startswith("_")
         and getattr(value, "__module__", module.__name__) == module.__name__
         and is_durable(value)
-    ]
+    }
+    # Any async function of two parameters could be one; most that are not show it by their names.
+    names = [name for name, value in possible.items() if _looks_like_workflow(value)] or possible
     return f"; its workflows: {', '.join(names)}" if names else "; it has no workflow"
+
+
+def _looks_like_workflow(value: Any) -> bool:
+    if not inspect.iscoroutinefunction(value):
+        return True  # decorated
+    parameters = [*inspect.signature(value).parameters.values()]
+    if [each.name for each in parameters] == ["event", "context"]:
+        return True
+    return any("DurableContext" in str(each.annotation) for each in parameters)

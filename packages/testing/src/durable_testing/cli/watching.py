@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from durable_core.lowlevel import Instrumentation, OperationDetails
+from durable_testing.cli.callees import CheckedService
 from durable_testing.engine import EngineHooks, answer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from durable_core.lowlevel import (
         CheckpointRequest,
         CheckpointResponse,
@@ -24,16 +28,30 @@ class View(Protocol):
         """Something may have happened to it."""
         ...
 
+    def starting(self, execution_arn: str, operation: OperationDetails, /) -> None:
+        """An operation starts, before anything of it runs or is recorded."""
+        ...
+
 
 class Watch(EngineHooks):
-    """Tells a view about every checkpoint, invocation and effect."""
+    """Tells a view about every checkpoint, invocation and effect.
 
-    def __init__(self, view: View) -> None:
+    Args:
+        view: Who is told.
+        given: The names of the functions that may be invoked.
+    """
+
+    def __init__(self, view: View, given: Collection[str]) -> None:
         self._view = view
+        self._given = given
 
     def service(self, _invocation: Invocation, service: DurableService, /) -> DurableService:
         """Watch the invocation's checkpoints."""
-        return _WatchedService(service, self._view)
+        return CheckedService(_WatchedService(service, self._view), self._given)
+
+    def plugins(self, invocation: Invocation, /) -> Sequence[Instrumentation]:
+        """Hear of operations before they run."""
+        return (_Starts(self._view, invocation.input.execution_arn),)
 
     def begun(self, _invocation: Invocation, /) -> None:
         """Look at what has changed."""
@@ -46,6 +64,18 @@ class Watch(EngineHooks):
     def effect(self, _effect: Effect, /) -> None:
         """Look at what has changed."""
         self._view.changed()
+
+
+class _Starts(Instrumentation):
+    """Tells a view of operations that start."""
+
+    def __init__(self, view: View, execution_arn: str) -> None:
+        self._view = view
+        self._arn = execution_arn
+
+    def operation_start(self, operation: OperationDetails, /) -> None:
+        """Pass it on."""
+        self._view.starting(self._arn, operation)
 
 
 class _WatchedService:

@@ -14,10 +14,17 @@ from durable_testing.engine.functions import (
 )
 from durable_testing.engine.hooks import EngineHooks, InvocationEnd
 from durable_testing.engine.local import EngineError, LocalEngine
+from durable_testing.engine.qualifiers import (
+    UNQUALIFIED_ADVICE,
+    serving,
+    spelled,
+    with_qualifiers,
+)
 from durable_testing.engine.remote import RemoteCall, RemoteCode, RemoteFunctionError
 from durable_testing.engine.service import EngineService, OpenService, answer_of, in_memory
 
 __all__ = (
+    "UNQUALIFIED_ADVICE",
     "EngineError",
     "EngineHooks",
     "EngineService",
@@ -36,4 +43,7 @@ __all__ = (
     "in_memory",
     "is_durable",
     "plain_function",
+    "serving",
+    "spelled",
+    "with_qualifiers",
 )

@@ -50,9 +50,11 @@ async def call_function(
     engine: InvocationHost, call: RemoteCall
 ) -> tuple[str | None, ErrorObject | None]:
     """Run a plain function once; return its result as JSON, or the error it failed with."""
-    function = engine.functions.get(call.function_name)
+    name = call.function_name
+    given = engine.functions.get(name)
+    function = None if given is None else given.at(call.version)
     if function is None or (function.plain is None and function.remote is None):
-        raise UnknownFunctionError(f"an invoke needs the plain function {call.function_name!r}")
+        raise UnknownFunctionError(f"an invoke needs the plain function {name!r}", name)
     task = asyncio.ensure_future(_call(engine, function, call))
     timeout_seconds = function.timeout_seconds
     timer = None

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 START_MS: Final = 1_767_225_600_000
 """2026-01-01T00:00:00Z: where virtual time begins unless told otherwise."""
 PATIENCE_SECONDS: Final = 1.0
+LAST_PATIENCE: Final = 30
+"""How much longer work may take where nothing but the end of the execution would come of it."""
+_LOOKS: Final = 20
+"""How often it is looked whether work goes on: a machine that stands still costs one of them."""
 _QUIET_ROUNDS: Final = 2
 """Turns of the loop with nothing else to run that count as idle."""
 _BLIND_ROUNDS: Final = 50
@@ -46,9 +50,13 @@ class VirtualClock:
 
     While step bodies run (`hold`), time stands still: their work counts as instantaneous. A body
     that the loop has waited for longer than `patience_seconds` of real time (it hangs, or sleeps)
-    no longer holds time back, so that timeouts around it can fire.
+    no longer holds time back, so that timeouts around it can fire. Where no timer is due before
+    `last_resort_ms` there is no such timeout, and it has `last_patience` times as long.
 
     With `is_running=False` nothing moves but by `advance_to`.
+
+    Attributes:
+        last_resort_ms: A timer from then on ends everything; None: none is known to.
     """
 
     def __init__(
@@ -56,8 +64,11 @@ class VirtualClock:
         start_ms: int = START_MS,
         *,
         patience_seconds: float = PATIENCE_SECONDS,
+        last_patience: int = LAST_PATIENCE,
         is_running: bool = True,
     ) -> None:
+        self.last_resort_ms: int | None = None
+        self._last_patience = last_patience
         self._now_ms = start_ms
         self._patience_seconds = patience_seconds
         self._is_running = is_running
@@ -67,7 +78,7 @@ class VirtualClock:
         self._holds = 0
         self._is_probing = False
         self._quiet_rounds = 0
-        self._is_impatient = False
+        self._looks = 0
         self._patience: asyncio.TimerHandle | None = None
         self._idle_waiters: list[asyncio.Future[None]] = []
 
@@ -184,9 +195,10 @@ class VirtualClock:
         self._found_idle(loop)
 
     def _found_idle(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._holds and not self._is_impatient:
+        if self._holds and self._has_patience():
             if self._patience is None and self._is_wanted():
-                self._patience = loop.call_later(self._patience_seconds, self._lose_patience)
+                delay = self._patience_seconds / _LOOKS
+                self._patience = loop.call_later(delay, self._look_again)
             return
         if self._idle_waiters:
             waiters, self._idle_waiters = self._idle_waiters, []
@@ -197,13 +209,20 @@ class VirtualClock:
             self._fire(due_ms)
         self._look()
 
-    def _lose_patience(self) -> None:
+    def _has_patience(self) -> bool:
+        """Whether to wait on for work that runs before what is due next comes."""
+        due_ms, last_ms = self.next_timer_ms(), self.last_resort_ms
+        is_last = due_ms is not None and last_ms is not None and due_ms >= last_ms
+        patience = self._last_patience if is_last and not self._idle_waiters else 1
+        return self._looks < _LOOKS * patience
+
+    def _look_again(self) -> None:
         self._patience = None
-        self._is_impatient = True
+        self._looks += 1
         self._look()
 
     def _forget_patience(self) -> None:
-        self._is_impatient = False
+        self._looks = 0
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None

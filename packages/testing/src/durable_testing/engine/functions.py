@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from durable_core import ValidationError
@@ -11,7 +11,7 @@ from durable_core.lowlevel import FUNCTION_NAME_PATTERN, Workflow, workflow_of
 from durable_testing.model import FunctionConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from durable_testing.engine.remote import RemoteCode
 
@@ -22,7 +22,17 @@ LAMBDA_PARAMETERS: Final = 2
 
 
 class UnknownFunctionError(LookupError):
-    """An execution needs a function that the engine was not given."""
+    """An execution needs a function that the engine was not given.
+
+    An invocation that ends with it is not over for the service: it goes on with the next engine.
+
+    Attributes:
+        function_name: The function.
+    """
+
+    def __init__(self, message: str, function_name: str) -> None:
+        super().__init__(message)
+        self.function_name = function_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +45,7 @@ class LocalFunction:
         plain: The plain function, `fn(payload)` or `fn(payload, None)`, sync or async.
         remote: Reaches the process that runs the code, durable or plain, in place of both.
         timeout_seconds: How long one invocation or call may take; None: as long as it wants.
+        versions: What runs in place of it for certain versions.
     """
 
     config: FunctionConfig
@@ -42,6 +53,11 @@ class LocalFunction:
     plain: Callable[..., Any] | None = None
     remote: RemoteCode | None = None
     timeout_seconds: float | None = None
+    versions: Mapping[str, LocalFunction] = field(default_factory=dict[str, "LocalFunction"])
+
+    def at(self, version: str) -> LocalFunction:
+        """What runs for a version."""
+        return self.versions.get(version, self)
 
     @property
     def name(self) -> str:

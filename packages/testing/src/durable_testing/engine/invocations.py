@@ -35,9 +35,14 @@ DEADLINE_MARGIN_MS: Final = 500
 async def run_invocation(engine: InvocationHost, effect: Invoke) -> None:
     """Run the invocation that the service asked for."""
     arn = effect.execution_arn
-    function = engine.functions.get(effect.function_name)
+    name = effect.function_name
+    given = engine.functions.get(name)
+    function = None if given is None else given.at(effect.version)
     if function is None or (function.workflow is None and function.remote is None):
-        raise UnknownFunctionError(f"an execution needs the workflow {effect.function_name!r}")
+        execution_name = arn.split("/")[-2]
+        raise UnknownFunctionError(
+            f"the execution {execution_name} needs the workflow {name!r}", name
+        )
     invocation = await engine.apply(lambda model, now_ms: model.begin_invocation(arn, now_ms))
     if invocation is None:
         return
@@ -70,7 +75,7 @@ async def _fly(
         if flight.error is None:
             raise
         return InvocationEnd(None, flight.error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, UnknownFunctionError):
         raise
     except BaseException as error:  # noqa: BLE001  whatever it is, it ended the invocation
         return InvocationEnd(None, error_object(error), error)

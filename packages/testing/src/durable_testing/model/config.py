@@ -29,6 +29,7 @@ class FunctionConfig:
         timeout_seconds: How long one invocation may take; enforced by the host, not by the model.
         versions: The published versions.
         aliases: The version behind each alias.
+        other_version: The version behind all other qualifiers. None: there are no others.
     """
 
     name: str
@@ -37,6 +38,7 @@ class FunctionConfig:
     timeout_seconds: int = 900
     versions: tuple[str, ...] = ("1",)
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    other_version: str | None = None
 
     @property
     def is_durable(self) -> bool:
@@ -49,7 +51,7 @@ class FunctionConfig:
             return LATEST
         if qualifier in self.versions:
             return qualifier
-        return self.aliases.get(qualifier)
+        return self.aliases.get(qualifier, self.other_version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,8 @@ class ServiceConfig:
         idempotency_window_ms: How long a client token is remembered.
         timeout_message: The local error of a timed-out execution; None for none, as AWS does.
         needs_qualifier: Whether a durable function must be named with version or alias.
+        unqualified_advice: What is said beside the service's refusal of one that is not; `{name}`
+            stands for the function. The service says nothing.
     """
 
     region: str = "us-east-1"
@@ -93,6 +97,7 @@ class ServiceConfig:
     idempotency_window_ms: int = 15 * 60 * 1000
     timeout_message: str | None = "Execution timed out after {seconds} seconds."
     needs_qualifier: bool = True
+    unqualified_advice: str = ""
 
     def function_arn(self, name: str, version: str | None = None) -> str:
         """The ARN of a function, qualified when `version` is given."""

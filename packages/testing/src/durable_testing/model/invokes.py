@@ -170,7 +170,8 @@ def _resolve(state: ServiceState, text: str) -> tuple[FunctionConfig, str] | Err
         return ErrorObject(f"Function not found: {arn}", "ResourceNotFoundException")
     if function.is_durable and target.qualifier is None:
         if state.config.needs_qualifier:
-            return ErrorObject(UNQUALIFIED, "InvalidParameterValueException")
+            advice = state.config.unqualified_advice.format(name=target.name)
+            return ErrorObject(f"{UNQUALIFIED}{advice}", "InvalidParameterValueException")
         return function, latest_version(function)
     return function, version
 

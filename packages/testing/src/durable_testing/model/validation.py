@@ -17,6 +17,7 @@ from durable_core.lowlevel import (
     next_status,
     utf8_size,
 )
+from durable_testing.model.budget import check_budget
 from durable_testing.model.errors import invalid_parameter
 from durable_testing.model.requests import StartMode
 from durable_testing.model.targets import check_target
@@ -99,7 +100,7 @@ def plan_batch(
         staged[operation_id] = _Staged(update, status, earlier is not None)
         statuses.append(status)
         billed += (known is None and kind is not _EXECUTION) + (action is _RETRY)
-    _check_budget(config, execution, billed, size)
+    check_budget(config, execution, updates, billed, size)
     return Plan(statuses, billed, size)
 
 
@@ -235,15 +236,3 @@ def _next_status(update: OperationUpdate, status: OperationStatus | None) -> Ope
         return next_status(update.type, status, update.action)
     except IllegalTransitionError:
         raise invalid_parameter(_TRANSITION_MESSAGES[update.type, update.action]) from None
-
-
-def _check_budget(config: ServiceConfig, execution: Execution, billed: int, size: int) -> None:
-    """Refuse what goes over the limits of one execution; the texts are ours (service 10.7)."""
-    if execution.billed_operations + billed > config.max_operations:
-        raise invalid_parameter(
-            f"Durable execution exceeds the limit of {config.max_operations} operations."
-        )
-    if execution.bytes_written + size > config.max_storage_bytes:
-        raise invalid_parameter(
-            f"Durable execution exceeds the limit of {config.max_storage_bytes} bytes written."
-        )

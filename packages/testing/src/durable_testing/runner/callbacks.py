@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from durable_core import DefaultSerDes
 from durable_core.lowlevel import ErrorObject, error_type_name
+from durable_testing.runner.durations import Duration, positive_span, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-NOW = timedelta(0)
+NOW: Final = timedelta(0)
 
 
 class Answer(NamedTuple):
@@ -28,7 +29,8 @@ class Answer(NamedTuple):
 class OpenedCallback:
     """A callback that the workflow has just opened, as a script sees it.
 
-    Times count from the opening. An answer that comes too late is refused, as the service does.
+    Times count from the opening, as a `timedelta` or a number of seconds. An answer that comes too
+    late is refused, as the service does.
 
     Attributes:
         name: Its name, or that of its `wait_for_callback`.
@@ -52,17 +54,17 @@ class OpenedCallback:
         self.heartbeat_timeout = heartbeat_timeout
         self.answers: list[Answer] = []
 
-    def succeed(self, value: Any = None, *, after: timedelta = NOW) -> None:
+    def succeed(self, value: Any = None, *, after: Duration = NOW) -> None:
         """Answer. A text goes as it is, any other value as JSON."""
-        self.answers.append(Answer("succeed", after, callback_text(value)))
+        self.answers.append(Answer("succeed", span_of(after, "after"), callback_text(value)))
 
-    def fail(self, error: BaseException | str, *, after: timedelta = NOW) -> None:
+    def fail(self, error: BaseException | str, *, after: Duration = NOW) -> None:
         """Answer with a failure."""
-        self.answers.append(Answer("fail", after, error=outside_error(error)))
+        self.answers.append(Answer("fail", span_of(after, "after"), error=outside_error(error)))
 
-    def heartbeat(self, *, after: timedelta = NOW) -> None:
+    def heartbeat(self, *, after: Duration = NOW) -> None:
         """Give a sign of life."""
-        self.answers.append(Answer("heartbeat", after))
+        self.answers.append(Answer("heartbeat", span_of(after, "after")))
 
 
 AnswerFunction: TypeAlias = "Callable[[OpenedCallback], object]"
@@ -71,30 +73,53 @@ AnswerFunction: TypeAlias = "Callable[[OpenedCallback], object]"
 class CallbackScript:
     """How the callbacks of a name are answered: the first by the first answer, and so on.
 
-    The last one answers all further callbacks of the name.
+    The last one answers all further callbacks of the name. Answers are given in one chain, so that
+    a second script of a name, which no callback might ever come to, is an error.
     """
 
-    __slots__ = ("_heartbeats", "answers", "name")
+    __slots__ = ("_heartbeats", "_is_closed", "answers", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.answers: list[AnswerFunction] = []
         self._heartbeats: list[timedelta] = []
+        self._is_closed = False
 
-    def succeeds_with(self, value: Any = None, *, after: timedelta = NOW) -> Self:
+    def close(self) -> None:
+        """Take no further answers, if there are any."""
+        self._is_closed = bool(self.answers)
+
+    def succeeds_with(self, value: Any = None, *, after: Duration = NOW) -> Self:
         """Answer: a text goes as it is, any other value as JSON."""
-        return self.calls(lambda callback: callback.succeed(value, after=after))
+        span = span_of(after, "after")
+        return self.calls(lambda callback: callback.succeed(value, after=span))
 
-    def fails_with(self, error: BaseException | str, *, after: timedelta = NOW) -> Self:
+    def fails_with(self, error: BaseException | str, *, after: Duration = NOW) -> Self:
         """Answer with a failure."""
-        return self.calls(lambda callback: callback.fail(error, after=after))
+        span = span_of(after, "after")
+        return self.calls(lambda callback: callback.fail(error, after=span))
 
     def times_out(self) -> Self:
         """Do not answer: the callback's own timeout ends it."""
         return self.calls(_stay_silent)
 
     def calls(self, fn: AnswerFunction) -> Self:
-        """Have `fn(callback)` say what happens: `callback.succeed(…)`, `.fail`, `.heartbeat`."""
+        """Have `fn(callback)` say what happens: `callback.succeed(…)`, `.fail`, `.heartbeat`.
+
+        Raises:
+            ValueError: `fn` cannot be called, or the name was scripted before.
+        """
+        if not callable(fn):
+            raise ValueError(  # noqa: TRY004  the same for every script
+                f"callback {self.name!r}: give a function of the callback that was opened, such "
+                f"as `lambda callback: callback.succeed(…)`; found {fn!r}"
+            )
+        if self._is_closed:
+            raise ValueError(
+                f"callback {self.name!r} is already answered, so this would be for a second "
+                "callback of that name: give all answers at once, in a chain, as in "
+                f"runner.callback({self.name!r}).succeeds_with(…).times_out()"
+            )
         heartbeats, self._heartbeats = self._heartbeats, []
 
         def answer(callback: OpenedCallback) -> None:
@@ -105,9 +130,10 @@ class CallbackScript:
         self.answers.append(answer if heartbeats else fn)
         return self
 
-    def heartbeats(self, *, every: timedelta, times: int) -> Self:
+    def heartbeats(self, *, every: Duration, times: int) -> Self:
         """Give signs of life before what is said next."""
-        self._heartbeats = [every * number for number in range(1, times + 1)]
+        span = positive_span(every, "every")
+        self._heartbeats = [span * number for number in range(1, times + 1)]
         return self
 
 
@@ -122,19 +148,26 @@ def _stay_silent(callback: OpenedCallback) -> None:
 class CallbackPlay:
     """The script of a name as one run goes through it."""
 
-    __slots__ = ("_answers", "_last", "calls", "name")
+    __slots__ = ("_answers", "_last", "_played", "calls", "name")
 
     def __init__(self, script: CallbackScript) -> None:
         self.name = script.name
         self.calls = 0
         self._answers = deque(script.answers)
         self._last: AnswerFunction | None = None
+        self._played = 0
+
+    def unused_answers(self) -> list[int]:
+        """Number the answers that no callback came to, from 1."""
+        total = self._played + len(self._answers)
+        return [*range(self._played + 1, total + 1)]
 
     def answer(self, callback: OpenedCallback) -> list[Answer]:
         """Return what happens to a callback that was opened."""
         self.calls += 1
         if self._answers:
             self._last = self._answers.popleft()
+            self._played += 1
         if self._last is not None:
             self._last(callback)
         return callback.answers

@@ -26,6 +26,7 @@ from durable_testing.runner.callbacks import (
     callback_text,
     outside_error,
 )
+from durable_testing.runner.durations import Duration, positive_span
 from durable_testing.runner.errors import ScriptError
 from durable_testing.runner.outside import plain_name
 from durable_testing.runner.payloads import event_text
@@ -62,21 +63,23 @@ class CloudTestRunner:
         client: Any,
         *,
         poll_seconds: float = 1.0,
-        timeout: timedelta = timedelta(minutes=15),
+        timeout: Duration = timedelta(minutes=15),
         sleep: Callable[[float], object] = time.sleep,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._function_arn = function_arn
         self._client = client
         self._poll_seconds = poll_seconds
-        self._timeout = timeout
+        self._timeout = positive_span(timeout, "timeout")
         self._sleep = sleep
         self._now = now
         self._scripts: dict[str, CallbackScript] = {}
 
     def callback(self, name: str) -> CallbackScript:
         """Return the script of the callbacks of that name; `"*"` is for those without their own."""
-        return self._scripts.setdefault(name, CallbackScript(name))
+        script = self._scripts.setdefault(name, CallbackScript(name))
+        script.close()
+        return script
 
     def run(self, event: Any = None, *, name: str | None = None) -> ExecutionResult:
         """Start an execution and wait for its end.

@@ -48,7 +48,11 @@ class Exploration:
     deviations: tuple[Deviation, ...]
 
     def assert_same(self) -> None:
-        """Fail unless every run ended as the undisturbed one did."""
+        """Fail unless every run ended as the undisturbed one did.
+
+        A crash in the middle of an at-most-once step without further attempts is an error, as it
+        must be: where the workflow does not handle that to the same end, look at `deviations`.
+        """
         if self.deviations:
             listed = "\n".join(f"  {deviation}" for deviation in self.deviations)
             raise AssertionError(

@@ -94,10 +94,15 @@ def _counted(number: int) -> int:
 class FaultPlan:
     """The faults of one run, as they come."""
 
-    __slots__ = ("_faults",)
+    __slots__ = ("_faults", "_happened")
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self._faults = tuple(faults)
+        self._happened: set[int] = set()
+
+    def unused(self) -> list[Fault]:
+        """Return those that did not happen."""
+        return [fault for fault in self._faults if id(fault) not in self._happened]
 
     def begin(self, invocation: int) -> None:
         """Begin the invocation of that number."""
@@ -122,8 +127,10 @@ class FaultPlan:
             raise CheckpointError(f"the answer to checkpoint {number} was lost", is_retryable=True)
 
     def _at(self, kind: _Kind, number: int) -> list[Fault]:
-        return [
+        due = [
             fault
             for fault in self._faults
             if fault.kind is kind and fault.number <= number < fault.number + fault.times
         ]
+        self._happened.update(id(fault) for fault in due[:1])
+        return due

@@ -23,10 +23,18 @@ if TYPE_CHECKING:
 class Watch:
     """What is counted and kept of one execution."""
 
-    __slots__ = ("checkpoint_calls", "cuts", "function_name", "invocations", "state_calls")
+    __slots__ = (
+        "checkpoint_calls",
+        "cuts",
+        "function_name",
+        "invocations",
+        "state_calls",
+        "version",
+    )
 
-    def __init__(self, function_name: str, cuts: CutLog) -> None:
+    def __init__(self, function_name: str, version: str, cuts: CutLog) -> None:
         self.function_name = function_name
+        self.version = version
         self.cuts = cuts
         self.invocations = 0
         self.checkpoint_calls = 0

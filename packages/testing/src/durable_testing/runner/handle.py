@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from durable_core.lowlevel import OperationStatus, to_datetime
 from durable_testing.runner.announcing import announce
 from durable_testing.runner.callbacks import NOW, Answer, callback_text, outside_error
+from durable_testing.runner.durations import Duration, span_of
 from durable_testing.runner.errors import OperationNotFoundError, ScriptError
 from durable_testing.runner.outside import call_for, plain_name
 from durable_testing.runner.session import Session
@@ -83,11 +83,15 @@ class RunHandle:
         await self._settle(session)
         return session.result()
 
-    async def advance(self, span: timedelta | float) -> ExecutionResult:
-        """Let virtual time pass, with everything that happens in it; returns how it stands then."""
+    async def advance(self, span: Duration) -> ExecutionResult:
+        """Let virtual time pass, with everything that happens in it; returns how it stands then.
+
+        Raises:
+            ValueError: Time does not go back.
+        """
+        seconds = span_of(span, "the time to advance by").total_seconds()
         session = await self._begun()
         await self._settle(session)
-        seconds = span.total_seconds() if isinstance(span, timedelta) else span
         await session.clock.advance_to(session.clock.now_ms() + round(seconds * 1000))
         await self._settle(session)
         return session.result()

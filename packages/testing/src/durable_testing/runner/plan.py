@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from durable_testing.runner.callbacks import CallbackPlay, CallbackScript
 from durable_testing.runner.script import Play, Script
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from durable_core.lowlevel import Workflow
-    from durable_testing.engine import LocalFunction, VirtualClock
-    from durable_testing.runner.faults import Fault
+    from durable_testing.engine import LocalFunction
+    from durable_testing.runner.options import Options
 
 WORKFLOW: Final = "workflow"
 """The function name of a workflow whose own name cannot be one, or is taken."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a runner runs; see `DurableTestRunner`."""
-
-    seed: int
-    faults: tuple[Fault, ...]
-    state_page_size: int | None
-    timeout: timedelta | None
-    execution_timeout: timedelta | None
-    replay_check: bool | Literal["every"]
-    clock: VirtualClock | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +27,7 @@ class Plan:
     callbacks: dict[str, CallbackScript] = field(default_factory=dict[str, CallbackScript])
     functions: dict[str, Script] = field(default_factory=dict[str, Script])
     others: dict[str, LocalFunction] = field(default_factory=dict[str, "LocalFunction"])
-    """Functions with code of their own: durable ones, plain callables."""
+    """Functions with code of their own, by `name[:qualifier]` as those that are scripted."""
 
     @property
     def function_name(self) -> str:
@@ -52,7 +37,7 @@ class Plan:
         candidates += (
             f"{WORKFLOW}-{number}" for number in range(len(self.functions) + len(self.others))
         )
-        taken = {*self.functions, *self.others}
+        taken = {name.partition(":")[0] for name in (*self.functions, *self.others)}
         return next(each for each in candidates if each not in taken)
 
 
@@ -74,4 +59,9 @@ class Cast:
             for kind, plays in kinds
             for name, play in plays.items()
             if play.calls == 0
+        ] + [
+            f"runner.callback({name!r}), answer {number}"
+            for name, play in self.callbacks.items()
+            if play.calls
+            for number in play.unused_answers()
         ]

@@ -98,7 +98,7 @@ class ExecutionResult:
 
     @property
     def value(self) -> Any:
-        """What the workflow returned.
+        """What the workflow returned, as an instance of its return annotation, if it has one.
 
         Raises:
             ExecutionFailedError: It did not return; the message says what happened instead.

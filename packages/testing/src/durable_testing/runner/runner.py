@@ -7,22 +7,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from durable_core.lowlevel import workflow_of
-from durable_testing.engine import durable_function, is_durable, plain_function
+from durable_testing.engine import durable_function, is_durable, plain_function, spelled
 from durable_testing.runner.alone import run_alone
 from durable_testing.runner.announcing import announce
+from durable_testing.runner.blocking import refuse_blocking_io
 from durable_testing.runner.callbacks import CallbackScript
 from durable_testing.runner.explore import Exploration, explore
 from durable_testing.runner.handle import RunHandle
-from durable_testing.runner.plan import Options, Plan
+from durable_testing.runner.options import checked_options
+from durable_testing.runner.plan import Plan
 from durable_testing.runner.script import Script
 from durable_testing.runner.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-    from datetime import timedelta
 
     from durable_testing.engine import VirtualClock
     from durable_testing.runner.callbacks import AnswerFunction
+    from durable_testing.runner.durations import Duration
     from durable_testing.runner.faults import Fault
     from durable_testing.runner.result import ExecutionResult
 
@@ -35,14 +37,16 @@ class DurableTestRunner:
     """Runs a workflow on a model of the service, in this process, in virtual time.
 
     Nothing sleeps and no time passes but on the virtual clock. The same seed gives the same
-    history, byte for byte. A runner can run any number of times; each run stands alone.
+    history, byte for byte, where step bodies take no real time or run one after the other. A runner
+    can run any number of times; each run stands alone.
 
     Args:
         handler: The workflow: `async def handler(event, context)`, decorated or not.
         seed: Of ids and retry jitter.
         callbacks: Answers by name, each a function of the callback that was opened:
             `{"approve": lambda callback: callback.succeed("ann", after=timedelta(hours=2))}`.
-        functions: Functions that are invoked, by name: workflows or plain callables.
+        functions: Functions that are invoked, by name: workflows or plain callables. A name with a
+            qualifier, `ship:live`, stands for that one; one without for all.
         faults: What goes wrong in each run.
         state_page_size: How many records come on a page of state; None: all the service sends.
         timeout: How long one invocation may take (the Lambda timeout); None: without end.
@@ -61,14 +65,15 @@ class DurableTestRunner:
         functions: Mapping[str, Any] | None = None,
         faults: Iterable[Fault] = (),
         state_page_size: int | None = None,
-        timeout: timedelta | None = None,
-        execution_timeout: timedelta | None = None,
+        timeout: Duration | None = None,
+        execution_timeout: Duration | None = None,
         replay_check: bool | Literal["every"] = True,
         clock: VirtualClock | None = None,
     ) -> None:
-        options = Options(
+        refuse_blocking_io()
+        options = checked_options(
             seed=seed,
-            faults=tuple(faults),
+            faults=faults,
             state_page_size=state_page_size,
             timeout=timeout,
             execution_timeout=execution_timeout,
@@ -92,8 +97,13 @@ class DurableTestRunner:
         return self._plan.steps.setdefault(name, Script(name))
 
     def callback(self, name: str) -> CallbackScript:
-        """Return the script of the callbacks of that name; `"*"` is for those without their own."""
-        return self._plan.callbacks.setdefault(name, CallbackScript(name))
+        """Return the script of the callbacks of that name; `"*"` is for those without their own.
+
+        One that has its answers takes no more: those of several callbacks are given in a chain.
+        """
+        script = self._plan.callbacks.setdefault(name, CallbackScript(name))
+        script.close()
+        return script
 
     def function(
         self,
@@ -107,18 +117,24 @@ class DurableTestRunner:
         """Say what a function does that the workflow invokes, and return its script.
 
         Args:
-            name: Its name, without version and alias.
+            name: Its name. Without version and alias it stands for all of them, as in `ship`; with
+                one for that alone, as in `ship:live`.
             handler: Its code: a workflow, which has an execution of its own, or a plain function.
             returns: What it returns in each call.
             raises: What it raises in each call.
             calls: Called with the payload, plain or async.
+
+        Raises:
+            ValueError: It was said before, or is said twice.
         """
-        script = self._plan.functions.get(name) or Script(name)
+        name = spelled(name)
         if handler is not None:
-            make = durable_function if is_durable(handler) else plain_function
-            self._plan.others[name] = make(name, handler)
-            return script
-        self._plan.functions[name] = script
+            if returns is not _NOT_GIVEN or raises is not None or calls is not None:
+                raise ValueError(f"function {name!r}: give its code, or what it does; not both")
+            return self._add_code(name, handler)
+        if name in self._plan.others:
+            raise ValueError(f"function {name!r} has been given its code already")
+        script = self._plan.functions.setdefault(name, Script(name))
         if returns is not _NOT_GIVEN:
             script.returns(returns)
         if raises is not None:
@@ -126,6 +142,14 @@ class DurableTestRunner:
         if calls is not None:
             script.calls(calls)
         return script
+
+    def _add_code(self, name: str, handler: Any) -> Script:
+        if name in self._plan.others or name in self._plan.functions:
+            raise ValueError(f"function {name!r} has been given already")
+        make = durable_function if is_durable(handler) else plain_function
+        self._plan.others[name] = make(name.partition(":")[0], handler)
+        # It takes nothing more: its code runs in all calls.
+        return Script(name).calls(handler)
 
     # Runs
 

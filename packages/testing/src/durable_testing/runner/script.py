@@ -47,7 +47,18 @@ class Script:
     def fails_with(
         self, error: BaseException | type[BaseException], *, times: int | None = None
     ) -> Self:
-        """Raise an error: `times` in a row, or always."""
+        """Raise an error: `times` in a row, or always.
+
+        Raises:
+            ValueError: `error` is no exception.
+        """
+        given: Any = error
+        kind: type[Any] = given if isinstance(given, type) else type(given)
+        if not issubclass(kind, BaseException):
+            raise ValueError(  # noqa: TRY004  the same for every script
+                f"{self.name!r} can only fail with an exception, such as ValueError('boom'); found "
+                f"{error!r}"
+            )
 
         async def call(*_: Any) -> Any:
             raise error if isinstance(error, type) else error.with_traceback(None)
@@ -55,7 +66,15 @@ class Script:
         return self._add(call, times)
 
     def calls(self, fn: Callable[..., Any], *, times: int | None = None) -> Self:
-        """Call `fn`, plain or async, with the arguments of the real code."""
+        """Call `fn`, plain or async, with the arguments of the real code.
+
+        Raises:
+            ValueError: `fn` cannot be called.
+        """
+        if not callable(fn):
+            raise ValueError(  # noqa: TRY004  the same for every script
+                f"{self.name!r} is to call something that can be called; found {fn!r}"
+            )
 
         async def call(*args: Any) -> Any:
             value: Any = fn(*args)

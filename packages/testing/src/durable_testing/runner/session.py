@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from durable_core.lowlevel import (
     serdes_for_return,
 )
 from durable_testing.engine import (
+    UNQUALIFIED_ADVICE,
     EngineError,
     EngineHooks,
     LocalEngine,
@@ -19,10 +21,11 @@ from durable_testing.engine import (
     durable_function,
     in_memory,
     plain_function,
+    serving,
+    with_qualifiers,
 )
 from durable_testing.engine.functions import MAX_EXECUTION_SECONDS
 from durable_testing.model import ServiceConfig, seeded_ids
-from durable_testing.model.targets import parse_target
 from durable_testing.replays import REPLAYED_OPERATIONS, CutLog
 from durable_testing.runner.blocked import blocked_message
 from durable_testing.runner.errors import ScriptError
@@ -58,6 +61,9 @@ class Session(EngineHooks):
         self._options = options
         self._cast = Cast(plan)
         self.clock = options.clock or VirtualClock()
+        # Without a time-out of the test's own, only a body that hangs would ever meet that end.
+        ends_ms = self.clock.now_ms() + MAX_EXECUTION_SECONDS * 1000
+        self.clock.last_resort_ms = ends_ms if options.execution_timeout is None else None
         if is_clock_running:
             self.clock.run()
         else:
@@ -92,8 +98,11 @@ class Session(EngineHooks):
             else max(1, round(whole.total_seconds())),
         )
         self._main = main.name
-        doubles = [plain_function(name, self._double(name)) for name in self._cast.functions]
-        return [main, *self._plan.others.values(), *doubles]
+        doubles = {
+            name: plain_function(name.partition(":")[0], self._double(name))
+            for name in self._cast.functions
+        }
+        return [main, *with_qualifiers({**self._plan.others, **doubles})]
 
     def _double(self, name: str) -> Callable[[Any], Any]:
         async def call(payload: Any) -> Any:
@@ -111,9 +120,8 @@ class Session(EngineHooks):
 
     def _config(self) -> ServiceConfig:
         size = self._options.state_page_size
-        if size is None:
-            return ServiceConfig(needs_qualifier=False)
-        return ServiceConfig(needs_qualifier=False, state_page_operations=size)
+        config = ServiceConfig(unqualified_advice=UNQUALIFIED_ADVICE)
+        return config if size is None else replace(config, state_page_operations=size)
 
     # The engine's hooks
 
@@ -122,7 +130,9 @@ class Session(EngineHooks):
         arn = invocation.input.execution_arn
         watch = self._watches.get(arn)
         if watch is None:
-            watch = self._watches[arn] = Watch(invocation.function_name, CutLog())
+            watch = self._watches[arn] = Watch(
+                invocation.function_name, invocation.version, CutLog()
+            )
         watch.invocations += 1
         if watch.invocations > 1:
             changed = invocation.input.updated_operation_ids
@@ -167,10 +177,10 @@ class Session(EngineHooks):
 
     def _check_function(self, update: OperationUpdate) -> None:
         """End the run when it calls a function that the test says nothing of."""
-        name = parse_target(update.function_name or "").name
-        others = self.engine.functions.keys() - {self._main}
-        if name not in others:
-            # Not even the workflow itself: a name that happens to be the same would never end.
+        name = update.function_name or ""
+        # Not even the workflow itself: a name that happens to be the same would never end.
+        others = {*self._plan.others, *self._cast.functions}
+        if serving(name, others) is None:
             known = ", ".join(sorted(others)) or "none"
             self._unknown = ScriptError(
                 f"{update.name or 'an invoke'!r} calls the function {name!r}, of which the test "
@@ -237,8 +247,12 @@ class Session(EngineHooks):
     def blocked(self) -> ExecutionBlockedError:
         """Return the error for an execution that cannot go on."""
         result = self.result()
-        message = blocked_message(self.engine.model, result.tree(), self._cast.unused())
+        message = blocked_message(self.engine.model, result.tree(), result.unused)
         return ExecutionBlockedError(message, result)
+
+    def _unused(self) -> list[str]:
+        faults = [] if self._faults is None else self._faults.unused()
+        return [*self._cast.unused(), *(f"fault: {fault}" for fault in faults)]
 
     def result(self) -> ExecutionResult:
         """Return the execution as it stands."""
@@ -263,7 +277,7 @@ class Session(EngineHooks):
             seen.billed_operations,
             seen.bytes_written,
         )
-        return ExecutionResult(recorded, decode=self._decode, unused=self._cast.unused())
+        return ExecutionResult(recorded, decode=self._decode, unused=self._unused())
 
     def _decode(self, text: str | None) -> Any:
         workflow = self._plan.workflow
@@ -280,7 +294,7 @@ class Session(EngineHooks):
         if not check:
             return
         for arn, watch in self._watches.items():
-            workflow = self._workflow_of(watch.function_name)
+            workflow = self._workflow_of(watch)
             if workflow is None:
                 continue
             is_main = arn == self.execution_arn
@@ -297,9 +311,9 @@ class Session(EngineHooks):
                     result,
                 )
 
-    def _workflow_of(self, function_name: str) -> Workflow | None:
-        function = self.engine.functions.get(function_name)
-        return None if function is None else function.workflow
+    def _workflow_of(self, watch: Watch) -> Workflow | None:
+        function = self.engine.functions.get(watch.function_name)
+        return None if function is None else function.at(watch.version).workflow
 
     async def close(self) -> None:
         """Discard what is left."""

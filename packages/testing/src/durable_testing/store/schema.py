@@ -111,11 +111,9 @@ def check_file(path: Path) -> bool:
         return False
     application_id = int.from_bytes(header[68:72], "big")
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        raise StoreError(f"{path} is not a SQLite database; it was left as it is. Name another.")
+        raise StoreError(f"{path} is not a SQLite database; it was left as it is")
     if application_id != APPLICATION_ID:
-        raise StoreError(
-            f"{path} is a database of another program; it was left as it is. Name another file."
-        )
+        raise StoreError(f"{path} is a database of another program; it was left as it is")
     version = int.from_bytes(header[60:64], "big")
     if version != SCHEMA_VERSION:
         raise StoreError(
