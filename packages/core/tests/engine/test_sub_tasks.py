@@ -122,11 +122,14 @@ def test_the_loops_exception_handler_is_told_instead_of_the_log(
 def test_errors_are_kept_while_many_other_tasks_end(
     bench: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
+    held: list[Any] = []
+
     async def nothing() -> None:
         return
 
     async def handler(event: Any, context: DurableContext) -> str:
         task = asyncio.create_task(fails(context))
+        held.append(task)  # so that Python does not tell of it when it is freed
         await asyncio.wait([task])
         for _ in range(200):
             await asyncio.create_task(nothing())

@@ -14,7 +14,12 @@ import pytest
 from typing_extensions import TypedDict
 
 from durable_core._values.errors import SerDesError, ValidationError
-from durable_core._values.serdes import DEFAULT_SERDES, SerDesContext, serdes_for_parameter
+from durable_core._values.serdes import (
+    DEFAULT_SERDES,
+    SerDesContext,
+    decode_with,
+    serdes_for_parameter,
+)
 
 NEW_YEAR = datetime.fromisoformat("2026-01-01")
 CHARGE = SerDesContext("1", "charge", None, "result")
@@ -172,6 +177,12 @@ def test_no_input_does_not_fit_a_class():
             serdes_for_parameter(Shop(), 0, DEFAULT_SERDES).deserialize(
                 data, SerDesContext(entity="input")
             )
+
+
+def test_an_operation_says_once_that_its_input_does_not_fit():
+    context = SerDesContext("1", "order", None, "input")
+    with pytest.raises(SerDesError, match=r"^the input of 'order' does not fit: the annotation"):
+        decode_with(serdes_for_parameter(Shop(), 0, DEFAULT_SERDES), "null", context)
 
 
 def test_what_is_no_json_is_a_serdes_error():
