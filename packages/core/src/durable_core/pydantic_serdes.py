@@ -12,7 +12,7 @@ import pydantic
 
 from durable_core._values.annotations import holds_class
 from durable_core._values.differences import difference
-from durable_core._values.errors import SerDesError, ValidationError
+from durable_core._values.errors import ValidationError
 from durable_core._values.generics import T
 from durable_core._values.serdes import DEFAULT_SERDES
 from durable_core._values.serdes_context import (
@@ -22,6 +22,7 @@ from durable_core._values.serdes_context import (
     refusal,
     unreadable,
 )
+from durable_core._values.serdes_explained import ExplainedSerDes
 from durable_core._values.serdes_plain import may_hold_envelopes
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class InputSerDes(PydanticSerDes[Any]):
             ) from error
 
 
-class Unadapted:
+class Unadapted(ExplainedSerDes):
     """The default serdes, for an annotation that pydantic cannot take; its errors say so."""
 
     __slots__ = ("_why",)
@@ -107,20 +108,8 @@ class Unadapted:
         line = str(error).partition("\n")[0]
         self._why = f"pydantic cannot take the annotation {_name(annotation)}: {line}"
 
-    def serialize(self, value: Any, context: SerDesContext = NO_CONTEXT, /) -> str:
-        """As `DefaultSerDes.serialize`."""
-        return self.encode(value, context)[0]
-
-    def deserialize(self, data: str | None, context: SerDesContext = NO_CONTEXT, /) -> Any:
-        """As `DefaultSerDes.deserialize`."""
-        return DEFAULT_SERDES.deserialize(data, context)
-
-    def encode(self, value: Any, context: SerDesContext = NO_CONTEXT, /) -> tuple[str, Any]:
-        """As `DefaultSerDes.encode`."""
-        try:
-            return DEFAULT_SERDES.encode(value, context)
-        except SerDesError as error:
-            raise SerDesError(f"{error} ({self._why})") from None
+    def _explained(self, said: str) -> str:
+        return f"{said} ({self._why})"
 
 
 class UnadaptedInput(Unadapted):

@@ -160,7 +160,7 @@ def _found_for_return(fn: Any) -> SerDes[Any] | None:
 def _class_serdes(hint: Any) -> SerDes[Any] | None:
     if isinstance(hint, Unresolved):
         # Late, as it stands on the default serdes, which stands on this module.
-        module: Any = import_module("durable_core._values.serdes_unresolved")
+        module: Any = import_module("durable_core._values.serdes_explained")
         return module.UnresolvedSerDes(hint)
     if not holds_class(hint):
         return None

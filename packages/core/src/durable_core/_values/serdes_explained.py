@@ -1,4 +1,4 @@
-"""The serdes for what is returned under an annotation that cannot be resolved."""
+"""The default serdes where an annotation asked for another: refusals are explained by that."""
 
 from typing import Any
 
@@ -8,13 +8,10 @@ from durable_core._values.serdes import DEFAULT_SERDES
 from durable_core._values.serdes_context import ANNOTATE, NO_CONTEXT, SerDesContext
 
 
-class UnresolvedSerDes:
-    """The default serdes; what it refuses, it refuses because of the annotation."""
+class ExplainedSerDes:
+    """The default serdes, with more to say of what it refuses to write."""
 
-    __slots__ = ("_unresolved",)
-
-    def __init__(self, unresolved: Unresolved) -> None:
-        self._unresolved = unresolved
+    __slots__ = ()
 
     def serialize(self, value: Any, context: SerDesContext = NO_CONTEXT, /) -> str:
         """As `DefaultSerDes.serialize`."""
@@ -29,5 +26,20 @@ class UnresolvedSerDes:
         try:
             return DEFAULT_SERDES.encode(value, context)
         except SerDesError as error:
-            why = f"{self._unresolved}: {self._unresolved.remedy}"
-            raise SerDesError(str(error).replace(ANNOTATE, why)) from None
+            raise SerDesError(self._explained(str(error))) from None
+
+    def _explained(self, said: str) -> str:
+        """What the default said, with the reason that lies in the annotation."""
+        raise NotImplementedError
+
+
+class UnresolvedSerDes(ExplainedSerDes):
+    """For what is returned under an annotation that cannot be resolved."""
+
+    __slots__ = ("_unresolved",)
+
+    def __init__(self, unresolved: Unresolved) -> None:
+        self._unresolved = unresolved
+
+    def _explained(self, said: str) -> str:
+        return said.replace(ANNOTATE, f"{self._unresolved}: {self._unresolved.remedy}")
