@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import events
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -90,9 +91,7 @@ def replay(
     """
     workflow = workflow_of(handler)
     read = read_history(history, execution_arn)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if events._get_running_loop() is None:  # noqa: SLF001
         return asyncio.run(_report(workflow, read, every=every))
     with ThreadPoolExecutor(1) as elsewhere:
         return elsewhere.submit(asyncio.run, _report(workflow, read, every=every)).result()

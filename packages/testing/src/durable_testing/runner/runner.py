@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import events
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
@@ -213,8 +213,6 @@ class DurableTestRunner:
         return self._alone(lambda: self.run(event, name=name))
 
     def _alone(self, make: Callable[[], Coroutine[Any, Any, R]]) -> R:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return run_alone(make())
-        raise RuntimeError("an event loop is running here: use `await runner.run(…)`")
+        if events._get_running_loop() is not None:  # noqa: SLF001
+            raise RuntimeError("an event loop is running here: use `await runner.run(…)`")
+        return run_alone(make())
