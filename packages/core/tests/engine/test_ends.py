@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from durable_core import ContextScopeError, DurableContext, suspending
 from durable_core._engine import loop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 async def one() -> int:
@@ -181,6 +184,29 @@ def test_an_error_that_nobody_awaits_is_told_to_the_log(
     assert record.name == "durable_core"
     assert "nobody awaited an error of the workflow: Exception in callback" in record.getMessage()
     assert isinstance(record.exc_info[1], LookupError)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("is_news", [True, False])
+def test_the_host_may_know_an_error_that_nobody_awaits(
+    bench: Any, caplog: pytest.LogCaptureFixture, *, is_news: bool
+) -> None:
+    asked: list[str] = []
+
+    def is_news_here(context: Mapping[str, Any]) -> bool:
+        asked.append(str(context["exception"]))
+        return is_news
+
+    def broken() -> None:
+        raise LookupError("unseen")
+
+    async def handler(event: Any, context: DurableContext) -> None:
+        asyncio.get_running_loop().call_soon(broken)
+        await context.step(one)
+
+    bench.environment["is_news"] = is_news_here
+    assert bench.invoke(handler).status == "SUCCEEDED"
+    assert asked == ["unseen"]
+    assert len(caplog.records) == is_news
 
 
 # Deadlocks

@@ -67,6 +67,8 @@ class Environment(NamedTuple):
         substitute: Called before each attempt; what it raises ends the invocation.
         running: Called with each attempt that has not ended at once.
         monotonic: Seconds that really pass, whatever `clock` says: how long workflow code takes.
+        is_news: Called with each error of the workflow that nobody awaited, as an event loop tells
+            its exception handler: whether it is to be logged. None: each is.
     """
 
     clock: HostClock = SystemClock()
@@ -83,3 +85,4 @@ class Environment(NamedTuple):
     substitute: Substitute | None = None
     running: Callable[[asyncio.Future[Any]], object] | None = None
     monotonic: Callable[[], float] = time.monotonic
+    is_news: Callable[[Mapping[str, Any]], bool] | None = None

@@ -131,7 +131,7 @@ class _Invocation:
             operations,
             self._hooks,
             random=environment.random,
-            on_exception=_report_exception,
+            on_exception=self._report_exception,
             new_context=self._new_context,
         )
         self._engine.root.serdes = workflow.serdes or DEFAULT_SERDES
@@ -278,6 +278,16 @@ class _Invocation:
 
         report_held(self._engine, self._workflow, seconds, self._held_at)
 
+    def _report_exception(self, context: dict[str, Any]) -> None:
+        is_news = self._environment.is_news
+        with suppress(Exception):
+            if is_news is None or is_news(context):
+                _LOG.error(
+                    "nobody awaited an error of the workflow: %s",
+                    context.get("message"),
+                    exc_info=context.get("exception"),
+                )
+
     def _report_forgotten(self) -> None:
         for operation in self._engine.unobserved.values():
             if not operation.body.is_closed:
@@ -357,12 +367,3 @@ def _size(output: InvocationOutput) -> int:
 
 def _report_hook(hook: str, error: BaseException) -> None:
     _LOG.warning("the plugin hook %s raised; it is ignored", hook, exc_info=error)
-
-
-def _report_exception(context: dict[str, Any]) -> None:
-    with suppress(Exception):
-        _LOG.error(
-            "nobody awaited an error of the workflow: %s",
-            context.get("message"),
-            exc_info=context.get("exception"),
-        )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from durable_core.lowlevel import (
         DurableService,
@@ -54,6 +54,10 @@ class EngineHooks:
     def substitute(self, invocation: Invocation, /) -> Substitute | None:
         """Return what replaces step functions in this invocation; None: nothing does."""
         return None
+
+    def is_news(self, invocation: Invocation, context: Mapping[str, Any], /) -> bool:
+        """Whether an error of the workflow that nobody awaited is to be logged."""
+        return True
 
     def begun(self, invocation: Invocation, /) -> None:
         """An invocation begins; no workflow code has run."""

@@ -109,6 +109,7 @@ async def _drive(
         deadline_ms=deadline_ms,
         substitute=hooks.substitute(invocation),
         running=running,
+        is_news=partial(hooks.is_news, invocation),
     )
     if function.workflow is None:
         raise LookupError(f"{function.name!r} is no workflow")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from durable_core.lowlevel import OperationType
+from durable_testing.replays.lost_errors import LostErrors
 from durable_testing.replays.prefix import Divergence, replay_records
 
 if TYPE_CHECKING:
@@ -19,11 +20,16 @@ _COST_OF_A_CUT: Final = 20
 
 
 class CutLog:
-    """The records of one execution as they grew, a difference for each checkpoint."""
+    """The records of one execution as they grew, a difference for each checkpoint.
 
-    __slots__ = ("_changes", "_full", "_records", "_sizes")
+    Attributes:
+        lost_errors: Its errors that nobody awaited, as far as the log has them.
+    """
+
+    __slots__ = ("_changes", "_full", "_records", "_sizes", "lost_errors")
 
     def __init__(self) -> None:
+        self.lost_errors = LostErrors()
         self._changes: list[tuple[Operation, ...]] = []
         self._full: list[int] = []
         self._records: dict[str, Operation] = {}
@@ -78,6 +84,7 @@ class CutLog:
                 workflow,
                 execution_arn,
                 tuple(records.values()),
+                self.lost_errors,
                 went_on=self._next_after(records, number),
                 has_succeeded=has_succeeded and number == len(self) - 1,
                 asked=asked,

@@ -1,6 +1,7 @@
 """One replay: run workflow code over records, up to the first thing they do not hold.
 
-Nothing happens outside: step bodies do not run, no update is taken, logs go nowhere.
+Nothing happens outside: step bodies do not run, no update is taken, logs go nowhere. Only an error
+that nobody awaits is told, where nobody has told it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from durable_core.lowlevel import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from durable_core.lowlevel import (
         CheckpointRequest,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         OperationDetails,
         StatePage,
     )
+    from durable_testing.replays.lost_errors import LostErrors
 
 _DIVERGED: Final = error_type_name(NonDeterministicExecutionError)
 _SILENT: Final = logging.getLogger("durable_testing.replays")
@@ -129,6 +131,7 @@ async def replay_records(
     workflow: Workflow,
     execution_arn: str,
     records: Sequence[Operation],
+    lost_errors: LostErrors,
     *,
     went_on: str | None = None,
     has_succeeded: bool = False,
@@ -140,12 +143,13 @@ async def replay_records(
         workflow: The code.
         execution_arn: Whose records they are.
         records: The EXECUTION operation first.
+        lost_errors: Errors that nobody awaits: those it knows are not logged again.
         went_on: What the execution asked for after these records, if it did: then the code must not
             have ended here.
         has_succeeded: The execution succeeded with these records: then the code must not fail.
         asked: Is given the ids of the operations that the code asks for, also new ones.
     """
-    output = await _replay(workflow, execution_arn, records, asked)
+    output = await _replay(workflow, execution_arn, records, lost_errors.note, asked)
     recorded = len(records) - 1
     if output is None or output.status is InvocationStatus.PENDING:
         return None
@@ -165,6 +169,7 @@ async def _replay(
     workflow: Workflow,
     execution_arn: str,
     records: Sequence[Operation],
+    is_news: Callable[[Mapping[str, Any]], bool],
     asked: set[str] | None,
 ) -> InvocationOutput | None:
     """Return how the code ended; None when it asked for something new before."""
@@ -175,6 +180,7 @@ async def _replay(
         new_token=lambda: "replay",
         logger=_SILENT,
         substitute=_end_at_attempts,
+        is_news=is_news,
     )
     bare = Workflow(workflow.fn, workflow.serdes) if workflow.plugins else workflow
     with warnings.catch_warnings():

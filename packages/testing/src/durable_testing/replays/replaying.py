@@ -101,7 +101,12 @@ async def _report(workflow: Workflow, history: History, *, every: bool) -> Repla
     arn, cuts = history.execution_arn, _cuts_of(history.events)
     asked: set[str] = set()
     whole = await replay_records(
-        workflow, arn, cuts.records, has_succeeded=history.has_succeeded, asked=asked
+        workflow,
+        arn,
+        cuts.records,
+        cuts.log.lost_errors,
+        has_succeeded=history.has_succeeded,
+        asked=asked,
     )
     message = None if whole is None else whole.message
     if whole is None:

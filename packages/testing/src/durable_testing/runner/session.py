@@ -38,7 +38,7 @@ from durable_testing.runner.result import ExecutionResult, Recorded
 from durable_testing.runner.verdicts import ExecutionBlockedError, ReplayCheckError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from durable_core.lowlevel import (
         DurableService,
@@ -162,6 +162,11 @@ class Session(EngineHooks):
             check=self._check_function,
             opened=self.outside.opened,
         )
+
+    def is_news(self, invocation: Invocation, context: Mapping[str, Any], /) -> bool:
+        """Take note of an error that nobody awaited, so that no replay tells it again."""
+        self._watches[invocation.input.execution_arn].cuts.lost_errors.note(context)
+        return True
 
     def substitute(self, invocation: Invocation, /) -> Substitute | None:
         """Put the doubles in."""
