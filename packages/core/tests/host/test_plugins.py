@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import pytest
@@ -86,7 +87,49 @@ def test_what_makes_no_plugin_is_refused(plugins: Any, found: str) -> None:
         workflow_of(Workflow(program, plugins=plugins))
 
 
-def test_something_else_than_a_plugin_is_refused_when_it_is_made(bench: Any) -> None:
-    expected = "the plugin that <lambda> makes must be an Instrumentation; found .*Tracing"
-    with pytest.raises(ValidationError, match=expected):
-        bench.invoke(checked_workflow(program, plugins=[lambda: instrument(view="x")]))
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise LookupError("unspeakable")
+
+
+def odd() -> Any:
+    return Unspeakable()
+
+
+def raises() -> Instrumentation:
+    raise LookupError("no exporter")
+
+
+@pytest.mark.parametrize(
+    ("make", "told", "error"),
+    [
+        (raises, "raises must make an Instrumentation; it raised and is ignored", "no exporter"),
+        (lambda: None, "<lambda> must make an Instrumentation; it made None and", None),
+        (
+            lambda: instrument(view="x"),
+            "<lambda> must make an Instrumentation; it made .*Tracing object at .* and is ignored",
+            None,
+        ),
+        (lambda: Watching, "<lambda> must .*; it made <class '.*Watching'> and is ignored", None),
+        (odd, "odd must .*; it raised and is ignored", "unspeakable"),
+    ],
+    ids=["raises", "none", "factory", "class", "unspeakable"],
+)
+def test_what_makes_no_plugin_is_reported_and_ignored(
+    bench: Any, caplog: pytest.LogCaptureFixture, make: Any, told: str, error: str | None
+) -> None:
+    began: list[str] = []
+
+    class Noting(Instrumentation):
+        def invocation_start(self, invocation: Any, /) -> None:
+            began.append(invocation.execution_name)
+
+    async def handler(event: Any, context: Any) -> str:
+        return "ok"
+
+    assert bench.result(checked_workflow(handler, plugins=[Noting, make, Noting])) == "ok"
+    assert len(began) == 2
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert re.match(f"the plugin factory {told}", record.getMessage())
+    assert (str(record.exc_info[1]) if record.exc_info else None) == error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 PluginFactory: TypeAlias = "Callable[[], Instrumentation]"
 """Makes the plugin of one invocation."""
 
+_LOG = logging.getLogger("durable_core")
 VARIABLE: Final = "DURABLE_PLUGINS"
 ENTRY_POINTS: Final = "durable.plugins"
 
@@ -76,20 +78,26 @@ def checked_plugins(plugins: Iterable[PluginFactory]) -> tuple[PluginFactory, ..
 
 
 def made_plugins(factories: Iterable[PluginFactory]) -> tuple[Instrumentation, ...]:
-    """The plugins of one invocation.
+    """The plugins of one invocation; what makes none is reported and ignored, as a failing hook is.
 
-    Raises:
-        ValidationError: Something else was made.
+    Workflow code goes on without: an error here would fail each invocation of the execution.
     """
-    made: list[Instrumentation] = []
-    for make in factories:
+    made = (_made(make) for make in factories)
+    return tuple(plugin for plugin in made if plugin is not None)
+
+
+def _made(make: PluginFactory) -> Instrumentation | None:
+    expected = f"the plugin factory {_name(make)} must make an Instrumentation"
+    try:
         plugin = make()
-        if not _has_hooks(plugin):
-            raise ValidationError(
-                f"the plugin that {_name(make)} makes must be an Instrumentation; found {plugin!r}"
-            )
-        made.append(plugin)
-    return tuple(made)
+        found = None if _is_plugin(plugin) else repr(plugin)
+    except Exception as error:  # noqa: BLE001
+        _LOG.warning("%s; it raised and is ignored", expected, exc_info=error)
+        return None
+    if found is None:
+        return plugin
+    _LOG.warning("%s; it made %s and is ignored", expected, found)
+    return None
 
 
 def _wrong(make: Any) -> str | None:
@@ -131,6 +139,10 @@ def _makes_a_factory(make: Any) -> bool:
     if not isinstance(made, type) or _has_hooks(made):
         return False
     return any("__call__" in vars(part) for part in made.__mro__)
+
+
+def _is_plugin(made: object) -> bool:
+    return _has_hooks(made) and not isinstance(made, type)
 
 
 def _has_hooks(plugin: object) -> bool:
