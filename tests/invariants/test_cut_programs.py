@@ -6,7 +6,8 @@ import asyncio
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from invariants.programs import Interpreter, Run, programs
 
@@ -119,14 +120,31 @@ def check(program: list[Any], dies: Any = lambda call: True) -> None:
     asyncio.run(both())
 
 
+# It cancels a task that waits for tasks of its own: the inner one still runs at the end.
+LEAVES_A_TASK = ["first", ["step"], ["first", ["step"]]]
+# Told by the invocation that runs the body, a child's too; here a warning would be an outcome.
+untold = pytest.mark.filterwarnings("ignore:the task .* was still running:RuntimeWarning")
+
+
+@untold
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(programs())
+@example(LEAVES_A_TASK)
+@example(["child", LEAVES_A_TASK])
 def test_a_crash_after_every_checkpoint_changes_nothing(program: list[Any]) -> None:
     check(program)
 
 
+@untold
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(programs(), st.integers(0, 2**32))
+@example(LEAVES_A_TASK, 0)
 def test_crashes_at_random_checkpoints_change_nothing(program: list[Any], seed: int) -> None:
     random = Random(seed)  # noqa: S311  not for secrets
     check(program, lambda call: random.random() < 0.4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_warning_that_is_an_error_is_the_same_error_after_crashes(seed: int) -> None:
+    random = Random(seed)  # noqa: S311  not for secrets
+    check(LEAVES_A_TASK, lambda call: random.random() < 0.4)

@@ -230,6 +230,24 @@ def test_a_workflow_that_can_never_go_on_fails_and_says_what_each_task_awaits(be
     assert re.search(r"├─ helper: .*waits_for_nobody at .*test_ends\.py:\d+", message)
 
 
+def test_what_a_deadlock_says_of_tasks_without_names_is_the_same_each_time(bench: Any) -> None:
+    async def waits_for_nobody() -> None:
+        await asyncio.Event().wait()
+
+    async def child(context: DurableContext) -> None:
+        await asyncio.gather(waits_for_nobody(), waits_for_nobody())
+
+    async def handler(event: Any, context: DurableContext) -> None:
+        await context.step(one)
+        await asyncio.gather(waits_for_nobody(), context.run_in_child_context(child))
+
+    first, again = bench.invoke(handler), bench.invoke(handler)
+    assert first.error.type == "durable_core.WorkflowDeadlockError"
+    assert first.error.message == again.error.message
+    names = re.findall("├─ (.*?): ", first.error.message)
+    assert len(set(names)) == len(names) == 5
+
+
 def test_a_task_of_an_odd_awaitable_is_shown_by_name(bench: Any) -> None:
     class Odd:
         def __await__(self) -> Any:

@@ -174,6 +174,39 @@ def test_a_task_that_a_child_leaves_running_is_warned_of(bench: Any) -> None:
         assert bench.result(handler) == "done"
 
 
+def test_a_warning_that_is_an_error_is_the_same_one_on_a_replay(bench: Any) -> None:
+    async def handler(event: Any, context: DurableContext) -> str:
+        asyncio.create_task(never())  # noqa: RUF006  the point
+        await context.step("s", one)
+        return "ok"
+
+    first, again = bench.invoke(handler), bench.invoke(handler)
+    assert first.error.message == again.error.message
+    assert first.error.message.startswith("the task Task-t1 (never) was still running")
+
+
+def test_a_task_without_a_name_is_given_one_of_its_own_that_a_replay_gives_too(bench: Any) -> None:
+    async def name() -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        return task.get_name()
+
+    async def child(context: DurableContext) -> list[str]:
+        return [await name(), *await asyncio.gather(name(), name())]
+
+    async def handler(event: Any, context: DurableContext) -> list[Any]:
+        await context.wait("w", 5)
+        virtual = await context.run_in_child_context(child, virtual=True)
+        return [*await asyncio.gather(name(), name()), *virtual]
+
+    assert bench.invoke(handler).status == "PENDING"
+    bench.forward()
+    first, again = bench.result(handler), bench.result(handler)
+    assert first == again
+    assert len(set(first)) == len(first) == 5
+    assert first[:2] == ["Task-t1", "Task-t2"]
+
+
 def test_a_warning_that_a_filter_makes_an_error_fails_the_execution(bench: Any) -> None:
     async def handler(event: Any, context: DurableContext) -> str:
         asyncio.create_task(never())  # noqa: RUF006  the point

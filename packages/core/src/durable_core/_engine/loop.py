@@ -169,7 +169,10 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     def create_task(
         self, coro: Any, *, name: str | None = None, context: Context | None = None, **options: Any
     ) -> asyncio.Task[Any]:
-        """Create a task; its operations get the lineage of this sub-task in their ids."""
+        """Create a task; its operations get the lineage of this sub-task in their ids.
+
+        Without a name it gets one of its lineage too.
+        """
         if self._is_closed:
             coro.close()
             raise GeneratorExit
@@ -180,7 +183,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         number = number_in_unordered(scope)
         own = scope.sub_task(number)
         context.run(CURRENT_SCOPE.set, own)
-        task = self._spawn(coro, context, own.prefix, name, options)
+        task = self._spawn(
+            coro, context, own.prefix, own.task_name if name is None else name, options
+        )
         started = own.body.sub_tasks
         if started is None:
             started = own.body.sub_tasks = SubTasks()
@@ -198,7 +203,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Create the task of a context's body, in a scope of its own."""
         context = copy_context()
         context.run(CURRENT_SCOPE.set, scope)
-        return self._spawn(coro, context, scope.prefix, name, {})
+        return self._spawn(coro, context, scope.prefix, name or scope.task_name, {})
 
     def _spawn(
         self, coro: Any, context: Context, lineage: str, name: str | None, options: dict[str, Any]

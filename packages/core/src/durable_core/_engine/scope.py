@@ -108,6 +108,16 @@ class Scope:
         self.tasks = 0
         self.block: Any = None
 
+    @property
+    def task_name(self) -> str:
+        """What a task that runs in this scope is called where nobody has named it.
+
+        A name of its own, as asyncio's are; but those count over the whole process, so that a
+        replay would have others in what it logs, raises and records.
+        """
+        body = self.body.prefix
+        return f"Task-{body[:8]}{self.prefix[len(body) :]}"
+
     def next_path(self) -> str:
         """The path of the next operation begun here; counts it."""
         self.operations += 1
