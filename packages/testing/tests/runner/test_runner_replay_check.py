@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from durable_core import Branch, DurableContext
 from durable_core.lowlevel import Instrumentation, Workflow
-from durable_testing import DurableTestRunner, ReplayCheckError
+from durable_testing import DurableTestRunner, ReplayCheckError, replay
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 async def one() -> int:
@@ -120,6 +124,48 @@ def test_plugins_hear_nothing_of_the_check() -> None:
     result = DurableTestRunner(Workflow(handler, plugins=(plugin,))).run_sync()
 
     assert len(made) == result.invocations == 1
+
+
+OFFERED = """
+from durable_core.lowlevel import Instrumentation
+
+made = []
+
+
+def switched_on():
+    return make
+
+
+def make():
+    made.append(Instrumentation())
+    return made[-1]
+"""
+
+
+def test_plugins_that_the_environment_switches_on_hear_nothing_of_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "watching-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Name: watching\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text(
+        "[durable.plugins]\nwatching = watching_for_the_check:switched_on\n"
+    )
+    (tmp_path / "watching_for_the_check.py").write_text(OFFERED)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("DURABLE_PLUGINS", "watching")
+
+    async def handler(event: Any, context: DurableContext) -> int:
+        await context.step("first", one)
+        await context.wait("pause", 60)
+        return await context.step("second", one)
+
+    result = DurableTestRunner(handler, replay_check="every").run_sync()
+    made = import_module("watching_for_the_check").made
+
+    assert len(made) == result.invocations == 2
+    replay(handler, result).assert_ok()
+    assert len(made) == 2
 
 
 def test_everything_a_workflow_can_do_passes_the_check() -> None:

@@ -3,11 +3,12 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from durable_core._host.plugins import PluginFactory, switched_on
 from durable_core._host.service import HostClock, Timer
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class Environment(NamedTuple):
         monotonic: Seconds that really pass, whatever `clock` says: how long workflow code takes.
         is_news: Called with each error of the workflow that nobody awaited, as an event loop tells
             its exception handler: whether it is to be logged. None: each is.
+        switched_on: Returns what makes the plugins that the workflow does not bring itself; by
+            default those that `DURABLE_PLUGINS` names.
     """
 
     clock: HostClock = SystemClock()
@@ -86,3 +89,4 @@ class Environment(NamedTuple):
     running: Callable[[asyncio.Future[Any]], object] | None = None
     monotonic: Callable[[], float] = time.monotonic
     is_news: Callable[[Mapping[str, Any]], bool] | None = None
+    switched_on: Callable[[], Sequence[PluginFactory]] = switched_on

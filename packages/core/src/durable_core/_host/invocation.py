@@ -18,7 +18,7 @@ from durable_core._engine.engine import Engine, Outcome
 from durable_core._engine.failures import error_object
 from durable_core._engine.payloads import check_handler_result
 from durable_core._host.driver import Driver, Ending
-from durable_core._host.plugins import made_plugins, switched_on
+from durable_core._host.plugins import made_plugins
 from durable_core._host.workflow import check_handler
 from durable_core._protocol.limits import RESULT_THRESHOLD_BYTES
 from durable_core._protocol.records import (
@@ -78,7 +78,7 @@ async def drive(
         operations = await _load(invocation, service)
     except CheckpointError as error:
         return _refused(error)
-    made = made_plugins((*workflow.plugins, *switched_on()))
+    made = made_plugins((*workflow.plugins, *environment.switched_on()))
     return await _Invocation(
         workflow,
         invocation,

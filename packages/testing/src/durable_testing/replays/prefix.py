@@ -1,7 +1,7 @@
 """One replay: run workflow code over records, up to the first thing they do not hold.
 
-Nothing happens outside: step bodies do not run, no update is taken, logs go nowhere. Only an error
-that nobody awaits is told, where nobody has told it.
+Nothing happens outside: step bodies do not run, no update is taken, logs go nowhere, no plugin is
+made. Only an error that nobody awaits is told, where nobody has told it.
 """
 
 from __future__ import annotations
@@ -181,6 +181,7 @@ async def _replay(
         logger=_SILENT,
         substitute=_end_at_attempts,
         is_news=is_news,
+        switched_on=tuple,
     )
     bare = Workflow(workflow.fn, workflow.serdes) if workflow.plugins else workflow
     with warnings.catch_warnings():
