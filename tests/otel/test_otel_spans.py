@@ -13,8 +13,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 
+from durable_aws_lambda import durable_execution
 from durable_core import RetryPresets, current_step
-from durable_core.lowlevel import Workflow
+from durable_core.lowlevel import Workflow, workflow_of
 from durable_otel import (
     View,
     execution_view,
@@ -402,11 +403,13 @@ def test_without_the_memory_of_a_process_ids_and_trees_are_the_same(view):
     assert_trace(traces)
 
 
-def test_the_environment_switches_tracing_on(monkeypatch):
+@pytest.mark.parametrize("host", [workflow_of, durable_execution])
+def test_the_environment_switches_tracing_on(monkeypatch, host):
     traces = Traces()
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: traces.provider)
     monkeypatch.setenv("DURABLE_PLUGINS", "otel-execution")
-    DurableTestRunner(napping, replay_check=False).run_sync().assert_succeeded()
+    DurableTestRunner(host(napping)).run_sync().assert_succeeded()
+    assert_trace(traces)  # of the replay check there is nothing in it
     (workflow,) = traces.named("Workflow")
     (charge,) = traces.named("charge")
     assert charge.parent.span_id == workflow.context.span_id

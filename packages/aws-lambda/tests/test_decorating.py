@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
@@ -105,3 +106,29 @@ def test_a_class_for_the_input_is_refused_where_pydantic_is_missing(monkeypatch)
     expected = "the input of 'typed' is annotated .*Order'>, which needs pydantic; install durable-"
     with pytest.raises(ValidationError, match=expected):
         durable_execution(typed)
+
+
+def test_a_plugin_in_the_environment_that_nobody_offers_is_refused(monkeypatch):
+    monkeypatch.setenv("DURABLE_PLUGINS", "nobodys")
+    expected = "DURABLE_PLUGINS names nobodys; the installed packages offer .* Correct the variable"
+    with pytest.raises(ValidationError, match=expected):
+        durable_execution(good)
+    with pytest.raises(ValidationError, match=expected):
+        durable_execution(max_workers=2)(good)
+
+
+def test_where_the_environment_names_no_plugin_none_is_looked_for(monkeypatch):
+    monkeypatch.delenv("DURABLE_PLUGINS", raising=False)
+    code = """
+import subprocess
+import sys
+before = set(sys.modules)
+from durable_aws_lambda import durable_execution
+@durable_execution
+async def handler(event, context): ...
+print("importlib.metadata" in set(sys.modules) - before)
+"""
+    run = subprocess.run(  # noqa: S603
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "False\n"

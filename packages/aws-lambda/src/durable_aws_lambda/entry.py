@@ -215,7 +215,8 @@ def durable_execution(
             half of the time that is left.
 
     Raises:
-        ValidationError: The function or an option is not what it must be.
+        ValidationError: The function or an option is not what it must be, or `DURABLE_PLUGINS`
+            names a plugin that cannot be had.
     """
 
     def decorate(decorated: WorkflowFunction) -> DurableHandler:

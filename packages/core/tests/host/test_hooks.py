@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from durable_core import (
-    CheckpointError,
-    DurableContext,
-    NestingType,
-    RetryDecision,
-    ValidationError,
-)
-from durable_core._host import plugins as switching
+from durable_core import CheckpointError, DurableContext, NestingType, RetryDecision
 from durable_core._values.hooks import Hooks
 from durable_core.lowlevel import Instrumentation, Workflow
 
@@ -369,40 +362,3 @@ def test_a_workflow_may_bring_plugins_made_for_each_invocation(bench: Any) -> No
         "invocation_end PENDING",
         "invocation_end SUCCEEDED",
     ]
-
-
-# Switched on by the environment
-
-
-class EntryPoint:
-    """As much of an installed plugin as is looked at."""
-
-    def __init__(self, plugin: Any) -> None:
-        self.plugin = plugin
-
-    def load(self) -> Any:
-        return lambda: lambda: self.plugin
-
-
-class Offered(dict[str, EntryPoint]):
-    @property
-    def names(self) -> set[str]:
-        return set(self)
-
-
-def test_the_environment_may_switch_plugins_on(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    watching = Watching()
-    offered = Offered(watch=EntryPoint(watching))
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: offered)
-    monkeypatch.setenv(switching.VARIABLE, " watch, ")
-    switching._loaded.cache_clear()
-    bench.result(program)
-    assert watching.seen.count("invocation_start") == 2
-    monkeypatch.setenv(switching.VARIABLE, "watch,gone")
-    with pytest.raises(ValidationError, match="names gone; the installed packages offer watch"):
-        bench.invoke(program)
-    offered.clear()
-    monkeypatch.setenv(switching.VARIABLE, "other")
-    with pytest.raises(ValidationError, match="offer no plugin"):
-        bench.invoke(program)
-    switching._loaded.cache_clear()

@@ -13,6 +13,7 @@ from durable_core._values.hooks import HOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from importlib.metadata import EntryPoint
 
     from durable_core._values.instrument import Instrumentation
 
@@ -31,7 +32,7 @@ def switched_on() -> tuple[PluginFactory, ...]:
     process and returns what makes the plugin of an invocation.
 
     Raises:
-        ValidationError: No installed package offers a plugin of that name.
+        ValidationError: No installed package offers a plugin of that name, or it cannot be loaded.
     """
     names = os.environ.get(VARIABLE)
     return _loaded(names) if names else ()
@@ -44,12 +45,23 @@ def _loaded(names: str) -> tuple[PluginFactory, ...]:
 
     offered = entry_points(group=ENTRY_POINTS)
     wanted = [name.strip() for name in names.split(",") if name.strip()]
+    known = f"the installed packages offer {', '.join(sorted(offered.names)) or 'no plugin'}"
     if missing := [name for name in wanted if name not in offered.names]:
         raise ValidationError(
-            f"{VARIABLE} names {', '.join(missing)}; the installed packages offer "
-            f"{', '.join(sorted(offered.names)) or 'no plugin'}"
+            f"{VARIABLE} names {', '.join(missing)}; {known}. Correct the variable, or install the "
+            "package that offers what it names"
         )
-    return tuple(offered[name].load()() for name in wanted)
+    return tuple(_load(offered[name], known) for name in wanted)
+
+
+def _load(offer: EntryPoint, known: str) -> PluginFactory:
+    try:
+        return offer.load()()
+    except Exception as error:
+        raise ValidationError(
+            f"{VARIABLE} names {offer.name}, and loading {offer.value} raised "
+            f"{type(error).__name__}: {error}. Mend what it says, or take the name out; {known}"
+        ) from error
 
 
 def checked_plugins(plugins: Iterable[PluginFactory]) -> tuple[PluginFactory, ...]:

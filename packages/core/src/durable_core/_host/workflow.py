@@ -7,7 +7,7 @@ from types import BuiltinFunctionType
 from typing import Any, Final, NamedTuple
 
 from durable_core._context.options import checked_serdes
-from durable_core._host.plugins import PluginFactory, checked_plugins
+from durable_core._host.plugins import PluginFactory, checked_plugins, switched_on
 from durable_core._values.errors import ValidationError
 from durable_core._values.serdes import DEFAULT_SERDES, check_for_pydantic
 from durable_core._values.serdes_context import SerDes
@@ -63,12 +63,15 @@ def checked_workflow(
 
     Raises:
         ValidationError: The function or an option is not what it must be, or the input or the
-            result is annotated with a class and pydantic is not installed.
+            result is annotated with a class and pydantic is not installed; or `DURABLE_PLUGINS`
+            names a plugin that cannot be had.
     """
     check_handler(fn)
     checked_serdes("serdes", serdes)
     check_for_pydantic(fn, serdes or DEFAULT_SERDES)
-    return Workflow(fn, serdes, checked_plugins(plugins))
+    given = checked_plugins(plugins)
+    switched_on()  # found here, once, what would fail each invocation of each execution
+    return Workflow(fn, serdes, given)
 
 
 def check_handler(fn: Any) -> None:
