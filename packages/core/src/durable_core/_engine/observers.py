@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Observers:
     def __init__(self, hooks: Hooks) -> None:
         self.hooks = hooks
         self.replayed_count = 0
-        self._make: Callable[[Iterable[Any]], OperationDetails] | None = None
+        self._make: Callable[[tuple[Any, ...]], OperationDetails] | None = None
 
     def started(self, operation: SeenOperation, record: Operation | None) -> None:
         """An operation starts, or an unfinished one is taken up."""
@@ -93,32 +94,43 @@ class Observers:
             # Late: most invocations have nobody who looks.
             from durable_core._values.instrument import OperationDetails  # noqa: PLC0415
 
-            make = self._make = OperationDetails._make
-        # Made of tuples: it happens for each hook, and keywords would cost more than most hooks do.
-        identity = (
-            operation.operation_id,
-            operation.type,
-            operation.subtype,
-            operation.name,
-            operation.body.parent_id,
-        )
+            plain: Any = tuple
+            make = self._make = partial(plain.__new__, OperationDetails)
+        # Of a tuple: one is made for each hook, and keywords would cost more than most hooks do.
         if record is None:
-            told = (*identity, "STARTED", is_replayed, attempt, *_UNRECORDED, operation.is_virtual)
-            return make(told)
+            return make(
+                (
+                    operation.operation_id,
+                    operation.type,
+                    operation.subtype,
+                    operation.name,
+                    operation.body.parent_id,
+                    "STARTED",
+                    is_replayed,
+                    attempt,
+                    *_UNRECORDED,
+                    operation.is_virtual,
+                )
+            )
         error = record.error
-        told = (
-            *identity,
-            record.status,
-            is_replayed,
-            attempt if attempt is not None else (record.attempt or None),
-            record.started_at_ms,
-            record.ended_at_ms,
-            record.scheduled_end_ms,
-            record.result,
-            error.type if error is not None else None,
-            error.message if error is not None else None,
-            exception,
-            record.replay_children,
-            operation.is_virtual,
+        return make(
+            (
+                operation.operation_id,
+                operation.type,
+                operation.subtype,
+                operation.name,
+                operation.body.parent_id,
+                record.status,
+                is_replayed,
+                attempt if attempt is not None else (record.attempt or None),
+                record.started_at_ms,
+                record.ended_at_ms,
+                record.scheduled_end_ms,
+                record.result,
+                None if error is None else error.type,
+                None if error is None else error.message,
+                exception,
+                record.replay_children,
+                operation.is_virtual,
+            )
         )
-        return make(told)

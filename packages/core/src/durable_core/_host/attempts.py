@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from durable_core._engine.attempt import Attempt
     from durable_core._engine.engine import Engine
     from durable_core._host.environment import Environment
+    from durable_core._values.hooks import Around
     from durable_core._values.instrument import OperationDetails
 
     Made: TypeAlias = Future[tuple[Any, BaseException | None]]
@@ -76,7 +77,16 @@ class Attempts:
     async def _run(self, attempt: Attempt, coroutine: Coroutine[Any, Any, Any] | None) -> None:
         try:
             running = attempt.fn(*attempt.args) if coroutine is None else coroutine
-            value = await (running if attempt.around is None else _observed(attempt, running))
+            around = None if attempt.around is None else _entered(attempt, attempt.around)
+            try:
+                value = await running
+            except BaseException as error:
+                if around is not None:
+                    _leave(around, attempt, error)
+                raise
+            if around is not None:
+                around.report("SUCCEEDED")
+                around.__exit__()
         except (KeyboardInterrupt, SystemExit) as error:
             self._fatal(error)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the operation gets it
@@ -208,25 +218,18 @@ class _Observed:
         return value
 
 
-async def _observed(attempt: Attempt, coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """An async function within what hooks wrap around it."""
-    if attempt.around is None:
-        return await coroutine
-    around = attempt.entered or attempt.around().__enter__()
-    try:
-        value = await coroutine
-    except (asyncio.CancelledError, GeneratorExit) as error:
-        is_ours = attempt.is_withdrawn or isinstance(error, GeneratorExit)
-        around.report("INCOMPLETE" if is_ours else "FAILED", error)
-        raise
-    except BaseException as error:
-        around.report("FAILED", error)
-        raise
-    else:
-        around.report("SUCCEEDED")
-        return value
-    finally:
-        around.__exit__()
+def _entered(attempt: Attempt, around: Callable[[], Around]) -> Around:
+    """What hooks wrap around an async function, entered."""
+    return attempt.entered or around().__enter__()
+
+
+def _leave(around: Around, attempt: Attempt, error: BaseException) -> None:
+    """Leave it with what the function raised, or was stopped by."""
+    is_stopped = isinstance(error, GeneratorExit) or (
+        attempt.is_withdrawn and isinstance(error, asyncio.CancelledError)
+    )
+    around.report("INCOMPLETE" if is_stopped else "FAILED", error)
+    around.__exit__()
 
 
 def _is_async(fn: Callable[..., Any]) -> bool:

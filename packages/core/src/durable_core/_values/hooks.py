@@ -95,8 +95,8 @@ class Hooks:
         return results
 
     def around(self, hooks: Sequence[Callable[..., Any]], *args: Any) -> Around:
-        """Enter the managers that the hooks return."""
-        return Around(self, self.collect(hooks, *args))
+        """What enters the managers that the hooks return."""
+        return Around(self, hooks, args)
 
     def failed(self, hook: Callable[..., Any], error: BaseException) -> None:
         """Report a part of a plugin that raised."""
@@ -119,15 +119,27 @@ class Around:
     its end hook, and a failing start does not cost it the end.
     """
 
-    __slots__ = ("_hooks", "_managers", "_reports")
+    __slots__ = ("_args", "_bound", "_hooks", "_managers", "_reports")
 
-    def __init__(self, hooks: Hooks, managers: list[AbstractContextManager[Any]]) -> None:
+    def __init__(
+        self, hooks: Hooks, bound: Sequence[Callable[..., Any]], args: tuple[Any, ...]
+    ) -> None:
         self._hooks = hooks
-        self._managers = managers
+        self._bound = bound
+        self._args = args
+        self._managers: list[AbstractContextManager[Any]] = []
         self._reports: list[Callable[[AttemptOutcome], None]] = []
 
     def __enter__(self) -> Self:
-        for manager in self._managers:
+        for hook in self._bound:
+            try:
+                manager = hook(*self._args)
+            except Exception as error:  # noqa: BLE001
+                self._hooks.failed(hook, error)
+                continue
+            if manager is None:
+                continue
+            self._managers.append(manager)
             try:
                 report = manager.__enter__()
             except Exception as error:  # noqa: BLE001
