@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from threading import Event, Lock, get_ident
+from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach, get_current
 
 from durable_otel.attributes import (
@@ -14,23 +16,39 @@ from durable_otel.attributes import (
     describe_error,
     operation_attributes,
 )
+from durable_otel.bodies import BodySpan
 from durable_otel.tracer import SPAN_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Token
 
-    from opentelemetry import trace
-
     from durable_core.lowlevel import AttemptOutcome, OperationDetails
     from durable_otel.nodes import Node
     from durable_otel.views import Facts, SpanView
 
+_CHOOSING: Final = Lock()
+"""Held for a look at an attempt: its code may have threads. Nothing else is called meanwhile."""
 
-class AttemptSpan:
-    """Wraps the body of a step or of a condition's check."""
 
-    __slots__ = ("_facts", "_node", "_operation", "_outcome", "_span", "_token", "_view")
+class Attempt:
+    """Wraps the body of a step or of a condition's check.
+
+    Where it is settled that spans are recorded, the span is made in one go after it has ended,
+    unless the body asks for more of it than its context: then it begins.
+    """
+
+    # Defaults of the class, not of `__init__`: one is made for each attempt, and most keep them.
+    _outcome: AttemptOutcome | None = None
+    _span: trace.Span | None = None
+    _context: trace.SpanContext | None = None
+    _beginning: Event | None = None
+    _beginner = 0
+    _is_over = False
+    _ambient: Context
+    _token: Token[Context]
+    _start_ns: int
+    _end_ns: int
 
     def __init__(
         self, facts: Facts, view: SpanView, node: Node, operation: OperationDetails
@@ -38,51 +56,159 @@ class AttemptSpan:
         self._facts = facts
         self._view = view
         self._node = node
-        self._operation = operation
-        self._outcome: AttemptOutcome | None = None
-        self._span: trace.Span | None = None
-        self._token: Token[Context] | None = None
+        self._number = operation.attempt or 1
 
     def __enter__(self) -> Callable[[AttemptOutcome], None]:
-        facts, view, node = self._facts, self._view, self._node
-        number = self._operation.attempt or 1
-        known = node.attributes or operation_attributes(facts.arn, self._operation)
-        node.attempt = self
-        current = get_current()
-        self._span = span = facts.starter.start(
-            f"{node.name} attempt {number}",
-            Context({**current, SPAN_KEY: view.stand_in(node)}),
-            {**known, ATTEMPT_NUMBER: number},
-            view.attempt_links,
-            start_ns=facts.clock.now(),
-        )
-        self._token = attach(Context({**current, SPAN_KEY: span}))
+        facts = self._facts
+        self._node.attempt = self
+        self._ambient = ambient = get_current()
+        self._start_ns = facts.clock.now()
+        if not facts.outbox.is_patient:
+            self._span = self._begun(facts.starter.start_apart, {})
+        self._token = attach(Context({**ambient, SPAN_KEY: AttemptSpan(self)}))
         return self._told
 
     def _told(self, outcome: AttemptOutcome) -> None:
         self._outcome = outcome
 
     def __exit__(self, *_: object) -> None:
-        outcome, token = self._outcome, self._token
+        outcome = self._outcome
         # An attempt that was cut off may be ended from elsewhere; its context dies with it.
-        if token is not None and outcome is not None and outcome.status != "INCOMPLETE":
-            detach(token)
+        if outcome is not None and outcome.status != "INCOMPLETE":
+            detach(self._token)
         self.end(self._facts.clock.now())
 
     def end(self, end_ns: int) -> None:
         """End the span, once; without an outcome it was cut off."""
-        span, self._span = self._span, None
-        if span is None:
-            return
+        with _CHOOSING:
+            if self._is_over:
+                return
+            self._is_over = True
+        self._end_ns = end_ns
         if self._node.attempt is self:
             self._node.attempt = None
-        outcome = self._outcome
-        if outcome is None or outcome.status == "INCOMPLETE":
-            span.set_attribute(TRUNCATED, value=True)
+        outbox = self._facts.outbox
+        if outbox.is_patient:
+            outbox.append((self._finish, ()))
         else:
-            span.set_attribute(ATTEMPT_OUTCOME, outcome.status)
+            self._finish()
+
+    def _finish(self) -> None:
+        outcome, end_ns = self._outcome, self._end_ns
+        if outcome is None or outcome.status == "INCOMPLETE":
+            span = self._with({TRUNCATED: True})
+        else:
+            span = self._with({ATTEMPT_OUTCOME: outcome.status})
             if outcome.status == "SUCCEEDED":
                 span.set_status(OK)
             else:
                 describe_error(span, outcome.exception, end_ns)
         span.end(end_ns)
+
+    def _with(self, more: dict[str, Any]) -> trace.Span:
+        """The span with these attributes, begun if it was not."""
+        if self._beginning is not None:
+            self._beginning.wait()
+        span = self._span
+        if span is None:
+            self._span = span = self._begun(self._facts.starter.start, more)
+        else:
+            span.set_attributes(more)
+        return span
+
+    def _begun(self, start: Callable[..., trace.Span], more: dict[str, Any]) -> trace.Span:
+        view, node, number, context = self._view, self._node, self._number, self._context
+        above = Context({**self._ambient, SPAN_KEY: view.stand_in(node)})
+        known = node.attributes
+        if known is None and node.operation is not None:
+            known = operation_attributes(self._facts.arn, node.operation)
+        return start(
+            f"{node.name} attempt {number}",
+            above,
+            {**(known or {}), ATTEMPT_NUMBER: number, **more},
+            view.attempt_links,
+            start_ns=self._start_ns,
+            span_id=0 if context is None else context.span_id,
+        )
+
+    # What the body asks for, in any thread
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether attributes and events go anywhere."""
+        span = self._span
+        return not self._is_over and (span is None or span.is_recording())
+
+    def begin(self) -> trace.Span:
+        """The span itself, begun if it was not; once it is over, nothing."""
+        with _CHOOSING:
+            if self._is_over:
+                return trace.INVALID_SPAN
+            if self._span is not None:
+                return self._span
+            others = self._beginning
+            own = Event()
+            if others is None:
+                self._beginning, self._beginner = own, get_ident()
+        if others is None:
+            return self._begin_apart(own)
+        if self._beginner != get_ident():
+            others.wait()
+        # None: a processor that is told of the beginning asks for what begins.
+        return self._span or trace.INVALID_SPAN
+
+    def _begin_apart(self, beginning: Event) -> trace.Span:
+        try:
+            self.span_context()
+            self._span = span = self._begun(self._facts.starter.start_apart, {})
+        except Exception:  # noqa: BLE001 - of a span processor: no step fails for it
+            self._facts.outbox.lost()
+            return trace.INVALID_SPAN
+        finally:
+            beginning.set()
+        return span
+
+    def span_context(self) -> trace.SpanContext:
+        """The span's context, chosen when it is first asked for."""
+        context = self._context
+        if context is None:
+            facts, span = self._facts, self._span
+            if span is not None:
+                return span.get_span_context()
+            chosen = facts.own_context(facts.starter.new_span_id())
+            with _CHOOSING:
+                context = self._context = self._context or chosen
+        return context
+
+
+class AttemptSpan(BodySpan):
+    """The span of an attempt, as its code sees it."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        # Without the base's: what vendors look for in a parent is the span's own here.
+        self._attempt = attempt
+
+    def _span(self) -> trace.Span:
+        return self._attempt.begin()
+
+    def get_span_context(self) -> trace.SpanContext:
+        """The span's context."""
+        return self._attempt.span_context()
+
+    def is_recording(self) -> bool:
+        """Whether attributes and events go anywhere: until the attempt is over."""
+        return self._attempt.is_recording
+
+    def update_name(self, name: str) -> None:
+        """Give it another name."""
+        self._span().update_name(name)
+
+    def set_status(self, status: Any, description: str | None = None) -> None:
+        """Set a status; the outcome has the last word, unless this is OK."""
+        self._span().set_status(status, description)
+
+    def __getattr__(self, name: str) -> Any:
+        # What the SDK's spans have beyond the API's: processors of vendors read it of a parent.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._span(), name)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from durable_core.lowlevel import InvocationDetails
     from durable_otel.ledger import Ledger, Memory
     from durable_otel.settings import Settings
+    from durable_otel.tracer import Tracers
     from durable_otel.views import SpanView
 
 
@@ -41,12 +42,14 @@ class Beginning(NamedTuple):
     baggage: dict[str, str]
 
 
-def begin(invocation: InvocationDetails, settings: Settings, ledger: Ledger) -> Beginning:
+def begin(
+    invocation: InvocationDetails, settings: Settings, ledger: Ledger, tracers: Tracers
+) -> Beginning:
     """Start the trace of an invocation, and its span."""
     arn = invocation.execution_arn
     memory = ledger.recall(arn)
     provider: Any = settings.tracer_provider or trace.get_tracer_provider()
-    starter = SpanStarter(provider, settings.scope_name)
+    starter = SpanStarter(tracers.of(provider))
     read = settings.now_ns or reader(invocation.now_ms)
     clock = CausalClock(read, ledger.ticks, offset_ns=memory.offset_ns)
     clock.start_after(_latest_ns(invocation, memory))

@@ -74,6 +74,10 @@ class BodySpan(trace.Span):
         """Add an event, unless replaying."""
         self._span().add_event(name, attributes, timestamp)
 
+    def add_link(self, context: trace.SpanContext, attributes: Any = None) -> None:
+        """Add a link, unless replaying."""
+        self._span().add_link(context, attributes)
+
     def update_name(self, name: str) -> None:
         """Nothing: names are the operations'."""
 

@@ -60,6 +60,8 @@ def carrier_of(
 
 def caller_of(headers: Mapping[str, str]) -> Caller:
     """Read the trace context of `traceparent`, or else of X-Ray's header."""
+    if not headers:
+        return Caller()
     if found := re.fullmatch(_TRACEPARENT, headers.get("traceparent", "").strip().lower()):
         trace_id, span_id = int(found[1], 16), int(found[2], 16)
         if trace_id and span_id:

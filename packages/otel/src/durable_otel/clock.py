@@ -61,6 +61,9 @@ class CausalClock:
         now_ns = self._read() + self._base_ns
         last_ns = self._last_ns
         ticks = self._ticks
+        if now_ns > ticks.last_ns >= last_ns:
+            self._last_ns = ticks.last_ns = now_ns
+            return now_ns
         # A virtual clock stands still while code runs, in this invocation or in another.
         if now_ns <= last_ns:
             now_ns = last_ns + _TICK_NS

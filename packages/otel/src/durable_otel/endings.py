@@ -36,11 +36,15 @@ _STATUSES = {"RETRY": "RETRYING"}
 def describe_invocation(span: trace.Span, outcome: InvocationOutcome) -> None:
     """Set how the invocation ended, what it replayed and what it waits for."""
     status = outcome.status
-    span.set_attribute(INVOCATION_STATUS, _STATUSES.get(status, status))
-    span.set_attribute("durable_otel.replay.operations", outcome.replayed_operations)
-    span.set_attribute("durable_otel.checkpoint.calls", outcome.checkpoint_calls)
-    span.set_attribute("durable_otel.checkpoint.updates", outcome.checkpoint_updates)
-    span.set_attribute("durable_otel.checkpoint.bytes", outcome.checkpoint_bytes)
+    span.set_attributes(
+        {
+            INVOCATION_STATUS: _STATUSES.get(status, status),
+            "durable_otel.replay.operations": outcome.replayed_operations,
+            "durable_otel.checkpoint.calls": outcome.checkpoint_calls,
+            "durable_otel.checkpoint.updates": outcome.checkpoint_updates,
+            "durable_otel.checkpoint.bytes": outcome.checkpoint_bytes,
+        }
+    )
     for waiting in outcome.suspended_on:
         attributes: dict[str, Any] = {
             "durable_otel.operation.id": waiting.operation_id,

@@ -30,30 +30,32 @@ class Tracing:
         from durable_otel.flusher import Flusher  # noqa: PLC0415
         from durable_otel.ledger import Ledger  # noqa: PLC0415
         from durable_otel.plugin import TracingPlugin  # noqa: PLC0415
+        from durable_otel.tracer import Tracers  # noqa: PLC0415
 
         self.settings = settings
         self._plugin = TracingPlugin
         self._ledger = Ledger()
         self._flusher = Flusher()
+        self._tracers = Tracers(settings.scope_name)
         self._instruments: Instruments | None = None
 
     def __call__(self) -> Instrumentation:
         """Return the plugin of one invocation."""
         settings = self.settings
         if not settings.metrics:
-            return self._plugin(settings, self._ledger, self._flusher)
+            return self._plugin(settings, self._ledger, self._flusher, self._tracers)
         from durable_otel.endings import global_meter_provider  # noqa: PLC0415 - as above
 
         provider = settings.meter_provider or global_meter_provider()
         if type(provider).__name__ in ("_ProxyMeterProvider", "NoOpMeterProvider"):
             # Nobody takes metrics: hooks that only they need are left out.
-            return self._plugin(settings, self._ledger, self._flusher)
+            return self._plugin(settings, self._ledger, self._flusher, self._tracers)
         from durable_otel.metrics import Instruments, MeteredPlugin  # noqa: PLC0415 - as above
 
         instruments = self._instruments
         if instruments is None or instruments.provider is not provider:
             instruments = self._instruments = Instruments(provider)
-        return MeteredPlugin(settings, self._ledger, self._flusher, instruments)
+        return MeteredPlugin(settings, self._ledger, self._flusher, self._tracers, instruments)
 
 
 def instrument(

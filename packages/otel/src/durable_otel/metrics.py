@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from durable_otel.flusher import Flusher
     from durable_otel.ledger import Ledger
     from durable_otel.settings import Settings
+    from durable_otel.tracer import Tracers
 
 METER: str = "durable-otel"
 
@@ -52,9 +53,14 @@ class MeteredPlugin(TracingPlugin):
     """Traces an invocation, and records metrics of it whether or not its trace is sampled."""
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, flusher: Flusher, instruments: Instruments
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        flusher: Flusher,
+        tracers: Tracers,
+        instruments: Instruments,
     ) -> None:
-        super().__init__(settings, ledger, flusher)
+        super().__init__(settings, ledger, flusher, tracers)
         self._instruments = instruments
         self._start_ms = 0
         self._now_ms: Callable[[], int] = int

@@ -20,14 +20,19 @@ class Node:
         is_taken_up: An earlier invocation started it.
         is_silent: Its body runs over what an earlier invocation has been through.
         is_dead: Nothing new can happen in it: it has a recorded end, or is in what has.
+        is_deferred: Its span is made when it has ended: before, nobody can set anything on it.
         is_first: Its span has the operation's own id, and not that of a continuation.
         open_children: What is open in it, in start order; None: nothing ever was.
+        attributes: What identifies it, once it was looked up.
         links: What its span links to.
         span: Its span, once started.
         span_id: The id that its span has, where that is known before it starts.
         stand_in: What stands for the span until it is started.
         context: What its children have as parent, once they asked.
         attempt: The attempt that runs.
+        is_closed: Nothing more comes of it in this invocation; its span may still be to be made.
+        ended: With what it ended, if it did.
+        above: What its span has as parent, where that is made then.
         body_end_ns: When its body ended.
         ended_as: How its body ended by itself; the record of that may be under way.
         low_ns: When its earliest child began, as far as exported here.
@@ -37,13 +42,18 @@ class Node:
 
     # Defaults of the class, not of `__init__`: one is made for each operation, and most keep them.
     is_dead = False
+    is_deferred = False
     is_first = False
+    attributes: dict[str, Any] | None = None
     links: tuple[trace.Link, ...] = ()
     span: trace.Span | None = None
     span_id = 0
     stand_in: trace.Span | None = None
     context: Context | None = None
     attempt: Any = None
+    is_closed = False
+    ended: OperationDetails | None = None
+    above: Any = None
     body_end_ns = 0
     ended_as = ""
     high_ns = 0
@@ -63,7 +73,6 @@ class Node:
         self.start_ns = self.low_ns = start_ns
         self.is_taken_up = self.is_silent = is_taken_up
         self.name = "" if operation is None else operation.name or operation.operation_id
-        self.attributes: dict[str, Any] = {}
 
     def cover(self, start_ns: int, end_ns: int) -> None:
         """Reach as far as a child that is exported."""

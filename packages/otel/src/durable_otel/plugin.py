@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.context import attach, detach
 
 from durable_core.lowlevel import Instrumentation
-from durable_otel.attempts import AttemptSpan
+from durable_otel.attempts import Attempt
 from durable_otel.beginning import begin, context_with
 from durable_otel.bodies import BodySpan
 from durable_otel.carriers import XRAY_HEADER, xray_header
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from durable_otel.flusher import Flusher
     from durable_otel.ledger import Ledger
     from durable_otel.settings import Settings
+    from durable_otel.tracer import Tracers
     from durable_otel.views import Facts, SpanView
 
 CONTEXT = "CONTEXT"
@@ -58,10 +59,13 @@ class TracingPlugin(Instrumentation):
     facts: Facts
     view: SpanView
 
-    def __init__(self, settings: Settings, ledger: Ledger, flusher: Flusher) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, flusher: Flusher, tracers: Tracers
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._flusher = flusher
+        self._tracers = tracers
         self._has_begun = False
         self._is_recorded = False
         self._nodes: dict[str, Node] = {}
@@ -73,7 +77,7 @@ class TracingPlugin(Instrumentation):
 
     def invocation_start(self, invocation: InvocationDetails, /) -> None:
         """Start its span, and make it current for the workflow's code."""
-        self.begun = begun = begin(invocation, self._settings, self._ledger)
+        self.begun = begun = begin(invocation, self._settings, self._ledger, self._tracers)
         self.facts, self.view = begun.facts, begun.view
         self._has_begun = True
         span = begun.facts.invocation
@@ -115,6 +119,7 @@ class TracingPlugin(Instrumentation):
         describe_invocation(facts.invocation, outcome)
         if outcome.status in ("SUCCEEDED", "FAILED") and self._leftovers is not None:
             self._leftovers.export(begun.root, facts.clock.now(), outcome.error)
+        facts.outbox.drain()
         memory.last_ns = facts.clock.now()
         facts.invocation.end(memory.last_ns)
         if outcome.status in ("SUCCEEDED", "FAILED"):
@@ -138,9 +143,10 @@ class TracingPlugin(Instrumentation):
         self._open[operation_id] = node
         parent = node.parent
         if parent is not None:
-            if parent.open_children is None:
-                parent.open_children = {}
-            parent.open_children[operation_id] = node
+            children = parent.open_children
+            if children is None:
+                children = parent.open_children = {}
+            children[operation_id] = node
         self.view.open(node)
 
     def _closed(self, operation_id: str, node: Node) -> None:
@@ -251,7 +257,7 @@ class TracingPlugin(Instrumentation):
         node = self._nodes.get(operation.operation_id)
         if node is None or not self._is_recorded:
             return None
-        return AttemptSpan(self.facts, self.view, node, operation)
+        return Attempt(self.facts, self.view, node, operation)
 
     def context_body(self, operation: OperationDetails, /) -> BodyOfContext | None:
         """Wrap a context's body; called in its task."""

@@ -8,7 +8,6 @@ generator stay as they are. On a provider that shows no generator, ids are its o
 from __future__ import annotations
 
 import copy
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import Context
@@ -58,37 +57,48 @@ class ChosenIds:
         return getattr(self._generator, name)
 
 
-class Sampled(tuple[Any, Any, Any]):
-    """A sampler's answer. A tuple, as those are made without running any code of Python's."""
-
-    __slots__ = ()
-    decision: Any = property(itemgetter(0))
-    attributes: Any = property(itemgetter(1))
-    trace_state: Any = property(itemgetter(2))
-
-
 class Settled:
-    """Answers for a sampler which would say the same for each span of an invocation."""
+    """Answers for a sampler which would say the same for each span of an invocation.
 
-    __slots__ = ("_decision", "_trace_state")
+    It gives the same object each time: to spans that are started one by one, on one thread.
+    """
+
+    __slots__ = ("_answer",)
 
     def __init__(self, answer: Any) -> None:
-        self._decision = answer.decision
-        self._trace_state = answer.trace_state
+        self._answer = answer
 
-    def should_sample(
+    def should_sample(  # noqa: PLR0917 - OpenTelemetry's signature
         self,
         parent_context: object,
         trace_id: int,
         name: str,
         kind: object = None,
         attributes: object = None,
-        *_: object,
-        **__: object,
-    ) -> Sampled:
+        links: object = None,
+        trace_state: object = None,
+    ) -> Any:
         """Record it."""
-        del parent_context, trace_id, name, kind
-        return Sampled((self._decision, attributes, self._trace_state))
+        del parent_context, trace_id, name, kind, links, trace_state
+        self._answer.attributes = attributes
+        return self._answer
+
+
+class Tracers:
+    """The tracer of the provider that was asked last: making one takes longer than a span."""
+
+    def __init__(self, scope_name: str) -> None:
+        self._scope_name = scope_name
+        self._provider: Any = None
+        self._tracer: Any = None
+
+    def of(self, provider: Any) -> Any:
+        """The provider's tracer, and not what stands before it."""
+        if provider is not self._provider:
+            self._tracer = provider.get_tracer(self._scope_name)
+            self._provider = provider
+        # The API's proxy stands before the SDK's tracer if it was asked for before there was one.
+        return getattr(self._tracer, "_tracer", self._tracer)
 
 
 class SpanStarter:
@@ -99,20 +109,16 @@ class SpanStarter:
         is_settled: Whether it is known, before they start, that spans of this trace are recorded.
     """
 
-    __slots__ = ("_choosing", "_generator", "_ids", "_plain", "has_chosen_ids", "is_settled")
+    __slots__ = ("_choosing", "_ids", "_plain", "has_chosen_ids", "is_settled")
 
-    def __init__(self, provider: Any, scope_name: str) -> None:
-        tracer: Any = provider.get_tracer(scope_name)
-        # The API's proxy stands before the SDK's tracer if it was asked for before there was one.
-        self._plain: Any = getattr(tracer, "_tracer", tracer)
-        generator = getattr(self._plain, "id_generator", None)
+    def __init__(self, tracer: Any) -> None:
+        self._plain: Any = tracer
+        generator = getattr(tracer, "id_generator", None)
         self.has_chosen_ids = generator is not None
         self.is_settled = False
-        self._generator: Any = generator
+        self._choosing: Any = tracer
         if self.has_chosen_ids:
-            self._ids = ChosenIds(self._generator)
-            self._choosing = copy.copy(self._plain)
-            self._choosing.id_generator = self._ids
+            self._choosing, self._ids = _choosing(tracer)
 
     def settle(self, above: Context, trace_id: int) -> None:
         """Ask the sampler once for all spans below a sampled one, if it follows parents."""
@@ -122,8 +128,7 @@ class SpanStarter:
         answer: Any = sampler.should_sample(above, trace_id, "Workflow")
         if answer.decision.is_sampled():
             self.is_settled = True
-            self._plain = copy.copy(self._plain)
-            self._plain.sampler = self._choosing.sampler = Settled(answer)
+            self._choosing.sampler = Settled(answer)
 
     def start(
         self,
@@ -135,18 +140,35 @@ class SpanStarter:
         start_ns: int,
         span_id: int = 0,
     ) -> trace.Span:
-        """Start a span; with `span_id`, only on the invocation's own thread."""
+        """Start a span, on the invocation's own thread; without `span_id` it gets a random one."""
+        if self.has_chosen_ids:
+            self._ids.next_span_id = span_id
+        return self._choosing.start_span(
+            name, context, attributes=attributes, links=links, start_time=start_ns
+        )
+
+    def start_apart(
+        self,
+        name: str,
+        context: Context,
+        attributes: Mapping[str, Any],
+        links: Sequence[trace.Link] = (),
+        *,
+        start_ns: int,
+        span_id: int = 0,
+    ) -> trace.Span:
+        """Start a span, on any thread."""
         tracer = self._plain
         if span_id and self.has_chosen_ids:
-            tracer = self._choosing
-            self._ids.next_span_id = span_id
+            tracer, ids = _choosing(tracer)
+            ids.next_span_id = span_id
         return tracer.start_span(
             name, context, attributes=attributes, links=links, start_time=start_ns
         )
 
     def new_span_id(self) -> int:
         """A random id, for a span that is started later."""
-        return self._generator.generate_span_id()
+        return self._plain.id_generator.generate_span_id()
 
     def is_sampled(self, trace_id: int) -> bool:
         """Ask the sampler, where one shows, about a trace that no caller decided on."""
@@ -154,6 +176,13 @@ class SpanStarter:
         if sampler is None:
             return True
         return sampler.should_sample(Context(), trace_id, "Workflow").decision.is_sampled()
+
+
+def _choosing(tracer: Any) -> tuple[Any, ChosenIds]:
+    """A copy of a tracer, and where the ids of its spans are chosen."""
+    choosing = copy.copy(tracer)
+    choosing.id_generator = ids = ChosenIds(tracer.id_generator)
+    return choosing, ids
 
 
 def _follows_parents(sampler: Any) -> bool:

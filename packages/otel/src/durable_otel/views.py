@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
@@ -9,6 +10,7 @@ from opentelemetry import trace
 from durable_otel.attributes import OPERATION_STATUS, describe_end, operation_attributes
 from durable_otel.clock import NS_PER_MS
 from durable_otel.ids import operation_span_id
+from durable_otel.outbox import Outbox
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 
 
 UNSET: Final = trace.Status()
+_LOOKING_UP: Final = Lock()
+"""Held while a node is identified: an attempt may ask for its operation's span in a thread."""
 
 
 class Facts:
@@ -56,9 +60,20 @@ class Facts:
     Attributes:
         workflow: The span of the whole execution.
         invocation: The invocation's own.
+        outbox: Spans that are still to be made.
     """
 
-    __slots__ = ("_own", "arn", "clock", "invocation", "ledger", "memory", "starter", "workflow")
+    __slots__ = (
+        "_own",
+        "arn",
+        "clock",
+        "invocation",
+        "ledger",
+        "memory",
+        "outbox",
+        "starter",
+        "workflow",
+    )
 
     def __init__(
         self,
@@ -78,6 +93,7 @@ class Facts:
         self.memory = memory
         self.workflow = workflow
         self.invocation = invocation
+        self.outbox = Outbox(is_patient=starter.is_settled)
         self._own = (workflow.trace_id, workflow.trace_flags, workflow.trace_state)
 
     def own_context(self, span_id: int) -> trace.SpanContext:
@@ -87,30 +103,7 @@ class Facts:
 
     def placeholder(self, node: Node) -> Placeholder:
         """What stands for a span that is started when it ends."""
-        return Placeholder(self.own_context(node.span_id), node.name, node.attributes)
-
-    def export(
-        self,
-        node: Node,
-        operation: OperationDetails | None,
-        parent: Context,
-        *,
-        start_ns: int,
-        end_ns: int,
-    ) -> None:
-        """Start and end a span: one that nobody can have set anything on."""
-        attributes = node.attributes.copy()
-        status = None
-        if operation is None:
-            attributes[OPERATION_STATUS] = "STARTED"
-        else:
-            status = describe_end(attributes, operation)
-        span = self.starter.start(
-            node.name, parent, attributes, node.links, start_ns=start_ns, span_id=node.span_id
-        )
-        if status is not None:
-            span.set_status(status)
-        span.end(end_ns)
+        return Placeholder(self.own_context(node.span_id), node.name, node.attributes or {})
 
 
 class Placeholder(trace.NonRecordingSpan):
@@ -130,7 +123,49 @@ class Placeholder(trace.NonRecordingSpan):
         return self._context
 
 
-class InvocationView:
+class Deferring:
+    """Makes the spans of operations when they have ended, where nobody can see them before."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def _identify(self, node: Node, operation: OperationDetails) -> None:
+        raise NotImplementedError
+
+    def _make_later(
+        self, node: Node, operation: OperationDetails | None, above: Context, end_ns: int
+    ) -> None:
+        node.ended, node.above, node.is_closed = operation, above, True
+        self._facts.outbox.put(self._make, node, end_ns)
+
+    def _make(self, node: Node, end_ns: int) -> None:
+        span = node.span or self._begin_ended(node)
+        span.end(end_ns)
+
+    def _begin_ended(self, node: Node) -> trace.Span:
+        """Start the span of what has ended: with all there is to it, but its end."""
+        operation, status = node.ended, None
+        if node.attributes is None and operation is not None:
+            self._identify(node, operation)
+        attributes = (node.attributes or {}).copy()
+        if operation is None:
+            attributes[OPERATION_STATUS] = "STARTED"
+        else:
+            status = describe_end(attributes, operation)
+        node.span = span = self._facts.starter.start(
+            node.name,
+            node.above,
+            attributes,
+            node.links,
+            start_ns=node.start_ns,
+            span_id=node.span_id,
+        )
+        if status is not None:
+            span.set_status(status)
+        return span
+
+
+class InvocationView(Deferring):
     """Operations under the invocation that ran them, in segments.
 
     The first segment has the operation's own id, a continuation a random one and a link to the
@@ -138,7 +173,7 @@ class InvocationView:
     """
 
     def __init__(self, facts: Facts) -> None:
-        self._facts = facts
+        super().__init__(facts)
         starter = facts.starter
         self.attempt_links = (trace.Link(facts.workflow),) if starter.has_chosen_ids else ()
         self._is_settled = starter.is_settled
@@ -148,32 +183,38 @@ class InvocationView:
         operation, parent = node.operation, node.parent
         if operation is None or parent is None or operation.is_virtual:
             return
-        self._identify(node, operation)
         # What has no body is seen by nobody before it ends: one call makes the whole span then.
-        if not self._is_settled or operation.type == "CONTEXT":
+        if self._is_settled and operation.type != "CONTEXT":
+            node.is_deferred = True
+        else:
+            self._identify(node, operation)
             self._start(node, parent)
-        elif not node.span_id:
-            node.span_id = self._facts.starter.new_span_id()
 
     def _identify(self, node: Node, operation: OperationDetails) -> None:
+        with _LOOKING_UP:
+            if node.attributes is None:
+                if not operation.is_virtual:
+                    self._choose_id(node, operation.operation_id)
+                node.links = (*node.links, *self.attempt_links)
+                node.attributes = operation_attributes(self._facts.arn, operation)
+
+    def _choose_id(self, node: Node, operation_id: str) -> None:
         facts = self._facts
-        operation_id = operation.operation_id
-        node.attributes = operation_attributes(facts.arn, operation)
-        node.links = links = self.attempt_links
-        if operation.is_virtual:
-            return
         span_id = operation_span_id(facts.arn, operation_id)
-        if node.is_taken_up or operation_id in facts.memory.used_ids:
-            node.links = (trace.Link(facts.own_context(span_id)), *links) if links else ()
-        else:
+        if not node.is_taken_up and operation_id not in facts.memory.used_ids:
             node.is_first = True
             node.span_id = span_id
+            return
+        if self.attempt_links:
+            node.links = (trace.Link(facts.own_context(span_id)),)
+        if node.is_deferred:
+            node.span_id = facts.starter.new_span_id()
 
     def _start(self, node: Node, parent: Node) -> None:
         node.span = self._facts.starter.start(
             node.name,
             self.context_of(parent),
-            node.attributes,
+            node.attributes or {},
             node.links,
             start_ns=node.start_ns,
             span_id=node.span_id,
@@ -183,14 +224,17 @@ class InvocationView:
         """End the segment."""
         parent, span = node.parent, node.span
         if span is not None:
-            self._end(span, operation, end_ns)
+            self._facts.outbox.put(self._end, span, operation, end_ns)
             return
-        if not node.attributes and operation is not None:
-            self._identify(node, operation)
+        if operation is None and node.operation is not None and node.is_deferred:
+            # Whether it is the first is asked after: the end of this invocation may get lost.
+            self._identify(node, node.operation)
         # A virtual context without anything in it has neither a span nor what one would say.
-        if node.attributes and parent is not None:
+        elif operation is None and node.attributes is None:
+            return
+        if parent is not None:
             above = parent.context or self.context_of(parent)
-            self._facts.export(node, operation, above, start_ns=node.start_ns, end_ns=end_ns)
+            self._make_later(node, operation, above, end_ns)
 
     def _end(self, span: trace.Span, operation: OperationDetails | None, end_ns: int) -> None:
         told: dict[str, Any] = {OPERATION_STATUS: "STARTED"}
@@ -209,13 +253,16 @@ class InvocationView:
 
     def stand_in(self, node: Node) -> trace.Span:
         """The segment; that of a virtual context begins when something is in it."""
-        found = node.span or node.stand_in
-        if found is None and node.span_id:
-            found = node.stand_in = self._facts.placeholder(node)
-        elif found is None and node.operation is not None and node.parent is not None:
-            self._identify(node, node.operation)
-            self._start(node, node.parent)
-            found = node.span
+        found, operation = node.span or node.stand_in, node.operation
+        if found is None and node.is_closed:
+            found = self._begin_ended(node)
+        elif found is None and operation is not None and node.parent is not None:
+            self._identify(node, operation)
+            if node.span_id:
+                found = node.stand_in = self._facts.placeholder(node)
+            else:
+                self._start(node, node.parent)
+                found = node.span
         return found or trace.INVALID_SPAN
 
     def span_context_of(self, node: Node) -> trace.SpanContext:
@@ -226,11 +273,11 @@ class InvocationView:
         return self.stand_in(enclosing).get_span_context()
 
 
-class ExecutionView:
+class ExecutionView(Deferring):
     """Each operation once, under the workflow or its context, exported when it has ended."""
 
     def __init__(self, facts: Facts) -> None:
-        self._facts = facts
+        super().__init__(facts)
         self.attempt_links = (trace.Link(facts.invocation.get_span_context()),)
 
     def open(self, node: Node) -> None:
@@ -241,8 +288,14 @@ class ExecutionView:
         elif operation.is_virtual:
             node.span_id = self._facts.starter.new_span_id()
         else:
-            node.span_id = operation_span_id(self._facts.arn, operation.operation_id)
-            node.attributes = operation_attributes(self._facts.arn, operation)
+            node.is_deferred = True
+
+    def _identify(self, node: Node, operation: OperationDetails) -> None:
+        with _LOOKING_UP:
+            if node.attributes is None:
+                if node.is_deferred:
+                    node.span_id = operation_span_id(self._facts.arn, operation.operation_id)
+                node.attributes = operation_attributes(self._facts.arn, operation)
 
     def close(self, node: Node, operation: OperationDetails | None, end_ns: int) -> None:
         """Export it if it ended; a virtual context also if something in it was exported."""
@@ -255,16 +308,15 @@ class ExecutionView:
         self._export(node, operation, end_ns)
 
     def _export(self, node: Node, operation: OperationDetails, end_ns: int) -> None:
-        facts, parent = self._facts, node.parent
+        parent = node.parent
         if parent is None:
             return
         start_ns, end_ns = self._interval(node, operation, end_ns)
         start_ns = min(start_ns, node.low_ns if node.has_exported_child else start_ns)
         end_ns = max(end_ns, node.high_ns, start_ns)
-        if not node.attributes:
-            node.attributes = operation_attributes(facts.arn, operation)
+        node.start_ns = start_ns
         node.links = self.attempt_links
-        facts.export(node, operation, self.context_of(parent), start_ns=start_ns, end_ns=end_ns)
+        self._make_later(node, operation, self.context_of(parent), end_ns)
         parent.cover(start_ns, end_ns)
 
     def _interval(self, node: Node, operation: OperationDetails, end_ns: int) -> tuple[int, int]:
@@ -296,10 +348,16 @@ class ExecutionView:
 
     def stand_in(self, node: Node) -> trace.Span:
         """A placeholder of the span to come."""
+        if node.is_closed:
+            return node.span or node.stand_in or self._begin_ended(node)
         if node.stand_in is None:
+            if node.is_deferred and node.operation is not None:
+                self._identify(node, node.operation)
             node.stand_in = self._facts.placeholder(node)
         return node.stand_in
 
     def span_context_of(self, node: Node) -> trace.SpanContext:
         """The context of the span to come."""
+        if node.is_deferred and node.operation is not None:
+            self._identify(node, node.operation)
         return self._facts.own_context(node.span_id)
