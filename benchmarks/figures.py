@@ -241,15 +241,19 @@ def traces(rows: list[Row]) -> str:
     lines = []
     for size, figures in found.items():
         if size.isdigit():
-            kinds = dict(figures)
+            kinds, theirs = dict(figures), found.get(f"aws {size}", {})
             base, bare = kinds.pop("none"), kinds.pop("bare", None)
-            lines += [
-                [f"{size} steps, {kind}", number(us), f"{us - base:+.1f}"]
-                for kind, us in kinds.items()
-            ]
+            for kind, us in kinds.items():
+                added = theirs[kind] - theirs["none"] if kind in theirs else None
+                is_traced = kind in ("invocation", "execution")
+                more = ratio(added, us - base) if is_traced else ""
+                them = "" if added is None else f"{added:+,.0f}"
+                lines.append([f"{int(size):,} steps, {kind}", f"{us - base:+.1f}", them, more])
             if bare is not None:
-                lines.append([f"{size} steps, two such spans of the SDK alone", number(bare), ""])
-    return table(["CPU a step, µs", "", "over no plugin"], lines)
+                name = f"{int(size):,} steps, two such spans of the SDK alone, in a loop"
+                lines.append([name, f"{bare:+.1f}", "", ""])
+    head = ["CPU added to a step, µs", "durable-otel", "AWS's plugin 2.0.0", "ratio"]
+    return table(head, lines)
 
 
 def machine(rows: list[Row]) -> str:

@@ -1,6 +1,6 @@
 """What tracing costs: microseconds an operation, at 100 and at 3,000 steps; the import beside it.
 
-    uv run python benchmarks/otel_cost.py [--quick]
+    uv run python benchmarks/otel_cost.py [--quick] [--ours]
     uv run python benchmarks/otel_cost.py --json benchmarks/results/otel_cost.json
 
 Three runs of the same workflow, a step after another, on a service that answers at once: without a
@@ -9,7 +9,9 @@ its attempt) handed to the SDK's batch processor and an exporter that drops them
 the same two spans (name, attributes, link, times, status) cost when the SDK makes them alone: in a
 loop, and in place, which is in the steps of the same workflow without a plugin, where caches are as
 cold as they are for ours. CPU time of the process, the best and the median of several rounds; every
-round is an execution of its own.
+round is an execution of its own. `at once` is the same with the SDK's other processor, which hands
+each span to the exporter when it ends. AWS's plugin runs beside ours, with AWS's SDK, in an
+environment of its own under `.bench-cache`; `--ours` leaves it out.
 
 The import is told over the core's. What `instrument()` loads when it is called is told apart: with
 OpenTelemetry's API loaded already, as it is where an application traces, and without.
@@ -25,6 +27,7 @@ import statistics
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +66,10 @@ SIZES = (100, 3000)
 ROUNDS = 7
 IMPORTS = 15
 BARE = 300
+AWS = ("aws-durable-execution-sdk-python==3.0.0", "aws-durable-execution-sdk-python-otel==2.0.0")
+AWS_ROUNDS = {100: 5, 3000: 1}
+"""Rounds by steps: 3,000 take it minutes."""
+CACHE = Path(__file__).resolve().parents[1] / ".bench-cache"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:f:1/durable-execution/bench/{}"
 
 
@@ -152,11 +159,14 @@ def measure(count: int, rounds: int) -> dict[str, list[float]]:
     provider.add_span_processor(
         BatchSpanProcessor(Dropping(), max_queue_size=50_000, schedule_delay_millis=60_000)
     )
+    simple = TracerProvider()
+    simple.add_span_processor(SimpleSpanProcessor(Dropping()))
     kinds: dict[str, tuple[PluginFactory, ...]] = {
         "none": (),
         "no hook": (Instrumentation,),
         "invocation": (_tracing(View.INVOCATION, provider),),
         "execution": (_tracing(View.EXECUTION, provider),),
+        "invocation, at once": (_tracing(View.INVOCATION, simple),),
     }
     alone = spans_alone(provider)
 
@@ -166,7 +176,7 @@ def measure(count: int, rounds: int) -> dict[str, list[float]]:
         return 1
 
     found: dict[str, list[float]] = {
-        kind: [] for kind in (*kinds, "bare", "the SDK alone, in place")
+        kind: [] for kind in (*kinds, "the SDK alone, in place", "bare")
     }
     for number in range(rounds):
         for kind, plugins in kinds.items():
@@ -253,11 +263,31 @@ def report(count: int, found: dict[str, list[float]]) -> dict[str, Any]:
     best = {kind: min(rounds) for kind, rounds in found.items()}
     median = {kind: statistics.median(rounds) for kind, rounds in found.items()}
     print(f"{count:>5} steps: {best['none']:.1f} us an operation without a plugin; added to that")
-    for kind in ("no hook", "invocation", "execution", "the SDK alone, in place"):
+    for kind in list(found)[1:-1]:
         more, usual = best[kind] - best["none"], median[kind] - median["none"]
         print(f"      {kind:<24} {more:+6.1f} us, median {usual:+6.1f}")
     print(f"      the SDK alone in a loop  {best['bare']:6.1f} us")
     return {str(count): best, f"medians of {count}": median}
+
+
+def aws_us(counts: Sequence[int]) -> dict[str, dict[str, float]]:
+    """AWS's plugin: CPU microseconds a step, by steps and kind."""
+    home = CACHE / "aws-otel-2.0.0"
+    python = home / "bin" / "python"
+    if not (home / "complete").exists():
+        subprocess.run(["uv", "venv", "-q", "--clear", "-p", sys.executable, home], check=True)
+        install = ["uv", "pip", "install", "-q", "--compile-bytecode", "-p", python, *AWS]
+        subprocess.run([*install, f"opentelemetry-sdk=={version('opentelemetry-sdk')}"], check=True)
+        (home / "complete").touch()
+    found: dict[str, dict[str, float]] = {}
+    for count in counts:
+        script = Path(__file__).with_name("otel_cost_aws.py")
+        command = [python, script, str(count), str(AWS_ROUNDS[count])]
+        taken = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        found[f"aws {count}"] = taken_by = json.loads(taken.splitlines()[-1])
+        told = ", ".join(f"{kind} {us - taken_by['none']:+.0f}" for kind, us in taken_by.items())
+        print(f"AWS's plugin, {count} steps: {told} us")
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -265,6 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
     parser.add_argument("--quick", action="store_true", help="once and small, to see that it runs")
+    parser.add_argument("--ours", action="store_true", help="without AWS's plugin")
     options = parser.parse_args(arguments)
     sizes, rounds, imports = ((5,), 1, 1) if options.quick else (SIZES, ROUNDS, IMPORTS)
     loads = {kind: load_ms(*code, imports) for kind, code in LOADS.items()}
@@ -273,6 +304,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figures["import_ms"] = loads["import"]
     for count in sizes:
         figures |= report(count, measure(count, rounds))
+    if not (options.quick or options.ours):
+        figures |= aws_us(sizes)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks"
-PARTS = {"fake_service.py", "figures.py", "loopback.py", "run_all.py"}
+PARTS = {"fake_service.py", "figures.py", "loopback.py", "otel_cost_aws.py", "run_all.py"}
 """What the scripts are made of, and what runs them all beside the peers."""
 
 RUNS = [

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SIZE: Final = 256
-DELAY_SECONDS: Final = 0.01
-"""About what a checkpoint takes: by then the workflow waits for one, or for nothing."""
+DELAY_SECONDS: Final = 0.005
+"""Less than a checkpoint takes: by then the workflow waits for one, or for nothing."""
 _LOG = logging.getLogger("durable_otel")
 
 
