@@ -50,10 +50,7 @@ def begin(
     memory = ledger.recall(arn)
     provider: Any = settings.tracer_provider or trace.get_tracer_provider()
     starter = SpanStarter(tracers.of(provider))
-    read = settings.now_ns or reader(invocation.now_ms)
-    clock = CausalClock(read, ledger.ticks, offset_ns=memory.offset_ns)
-    clock.start_after(_latest_ns(invocation, memory))
-    memory.offset_ns = clock.offset_ns
+    clock = _clock(invocation, settings, ledger, memory)
     headers = carrier_of(invocation, settings.carrier)
     caller = caller_of(headers)
     ambient = trace.get_current_span().get_span_context()
@@ -116,6 +113,16 @@ def context_with(span: trace.Span, carried: dict[str, str]) -> Context:
     for key, value in carried.items():
         found = baggage.set_baggage(key, value, found)
     return found
+
+
+def _clock(
+    invocation: InvocationDetails, settings: Settings, ledger: Ledger, memory: Memory
+) -> CausalClock:
+    read = settings.now_ns or reader(invocation.now_ms)
+    clock = CausalClock(read, ledger.ticks, offset_ns=memory.offset_ns)
+    clock.start_after(_latest_ns(invocation, memory))
+    memory.offset_ns = clock.offset_ns
+    return clock
 
 
 def _latest_ns(invocation: InvocationDetails, memory: Memory) -> int:
