@@ -152,14 +152,20 @@ class Deferring:
             attributes[OPERATION_STATUS] = "STARTED"
         else:
             status = describe_end(attributes, operation)
-        node.span = span = self._facts.starter.start(
-            node.name,
-            node.above,
-            attributes,
-            node.links,
-            start_ns=node.start_ns,
-            span_id=node.span_id,
-        )
+        facts = self._facts
+        try:
+            span = facts.starter.start(
+                node.name,
+                node.above,
+                attributes,
+                node.links,
+                start_ns=node.start_ns,
+                span_id=node.span_id,
+            )
+        except Exception:  # noqa: BLE001 - of a span processor: the spans in it are made all the same
+            facts.outbox.lost()
+            span = facts.placeholder(node)
+        node.span = span
         if status is not None:
             span.set_status(status)
         return span
