@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 
 from durable_core.lowlevel import Workflow
 from durable_otel import instrument
 from durable_testing import DurableTestRunner
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace.sampling import Sampler
-
     from durable_core import DurableContext
 
 
@@ -62,3 +63,31 @@ def test_an_operation_that_a_processor_refuses_does_not_cost_its_attempts(view):
         assert told.ended.count("work attempt 1") == 1
     assert willing.started.count("work") == 1
     assert "work" not in refusing.started
+
+
+class OwnSampler(ParentBased):
+    """One of the application's: nobody knows before what it will say."""
+
+    def __init__(self) -> None:
+        super().__init__(ALWAYS_ON)
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_an_attempt_that_a_processor_refused_once_is_not_made_up_later(view, is_async, caplog):
+    inside: list[trace.SpanContext] = []
+
+    def look() -> None:
+        inside.append(trace.get_current_span().get_span_context())
+
+    async def look_in_a_task() -> None:
+        look()
+
+    async def handler(event: object, context: DurableContext) -> None:
+        await context.step("work", look_in_a_task if is_async else look)
+
+    told = Told(work_attempt_1=1)
+    run_told(handler, told, view=view, sampler=OwnSampler())
+    assert "work attempt 1" not in told.started
+    assert "work" in told.ended
+    assert inside[0].span_id == told.spans["work"].context.span_id
+    assert len(caplog.records) == 1

@@ -64,9 +64,16 @@ class Attempt:
         self._ambient = ambient = get_current()
         self._start_ns = facts.clock.now()
         if not facts.outbox.is_patient:
-            self._span = self._begun(facts.starter.start_apart, {})
+            self._span = self._begun_at_once()
         self._token = attach(Context({**ambient, SPAN_KEY: AttemptSpan(self)}))
         return self._told
+
+    def _begun_at_once(self) -> trace.Span:
+        try:
+            return self._begun(self._facts.starter.start_apart, {})
+        except Exception:  # noqa: BLE001 - of a span processor: what the body starts has a parent
+            self._facts.outbox.lost()
+            return trace.NonRecordingSpan(self._view.stand_in(self._node).get_span_context())
 
     def _told(self, outcome: AttemptOutcome) -> None:
         self._outcome = outcome
