@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,11 +11,14 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 
+from durable_core import RetryPresets, create_wait_strategy
 from durable_core.lowlevel import Workflow
 from durable_otel import instrument
 from durable_testing import DurableTestRunner
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from durable_core import DurableContext
 
 
@@ -91,3 +96,101 @@ def test_an_attempt_that_a_processor_refused_once_is_not_made_up_later(view, is_
     assert "work" in told.ended
     assert inside[0].span_id == told.spans["work"].context.span_id
     assert len(caplog.records) == 1
+
+
+class Awaited(Told):
+    """Lets the workflow wait until a span was handed on."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self._has_come = asyncio.Event()
+
+    def on_end(self, span: Any) -> None:
+        super().on_end(span)
+        if span.name == self._name:
+            self._has_come.set()
+
+    async def come(self) -> bool:
+        async with asyncio.timeout(5):
+            return await self._has_come.wait()
+
+
+async def until_handed_on(context: DurableContext, told: Awaited, work: Awaitable[Any]) -> None:
+    """Wait for the work, with something else that runs: the invocation goes on meanwhile."""
+    other = context.step("other", told.come, retry_strategy=RetryPresets.none())
+    await work
+    await other
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_an_attempt_is_handed_on_while_its_operation_waits_for_the_next(view, is_async):
+    told = Awaited("work attempt 1")
+    attempts = Counter[str]()
+
+    def work() -> Awaitable[bool]:
+        attempts["work"] += 1
+        if attempts["work"] == 1:
+            raise LookupError("not yet")
+        return told.come()
+
+    async def work_in_a_task() -> bool:
+        return await work()
+
+    async def handler(event: object, context: DurableContext) -> None:
+        body = work_in_a_task if is_async else work
+        await until_handed_on(context, told, context.step("work", body))
+
+    run_told(handler, told, view=view)
+    assert told.ended.count("work attempt 1") == told.ended.count("work attempt 2") == 1
+
+
+def test_a_check_is_handed_on_while_its_condition_does_not_hold(view):
+    told = Awaited("ready attempt 1")
+
+    async def is_ready(checks: int) -> int:
+        if checks:
+            await told.come()
+        return checks + 1
+
+    async def handler(event: object, context: DurableContext) -> None:
+        strategy = create_wait_strategy(should_continue_polling=lambda checks: checks < 2)
+        work = context.wait_for_condition(
+            "ready", is_ready, initial_state=0, wait_strategy=strategy
+        )
+        await until_handed_on(context, told, work)
+
+    run_told(handler, told, view=view)
+    assert told.ended.count("ready attempt 1") == told.ended.count("ready attempt 2") == 1
+
+
+class Curious(Awaited):
+    """Keeps what is current when a span is handed on."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.current: list[trace.Span] = []
+
+    def on_end(self, span: Any) -> None:
+        super().on_end(span)
+        self.current.append(trace.get_current_span())
+
+
+def test_no_attempt_is_current_for_spans_that_are_handed_on_together(view):
+    told = Curious("work attempt 1")
+    attempts = Counter[str]()
+
+    async def work() -> None:
+        attempts["work"] += 1
+        if attempts["work"] == 1:
+            raise LookupError("not yet")
+        await told.come()
+
+    async def nested(child: DurableContext) -> None:
+        await until_handed_on(child, told, child.step("work", work))
+
+    async def handler(event: object, context: DurableContext) -> None:
+        await context.run_in_child_context("within", nested)
+
+    run_told(handler, told, view=view)
+    assert set(told.current) == {trace.INVALID_SPAN}

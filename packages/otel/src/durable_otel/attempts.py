@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from durable_otel.nodes import Node
     from durable_otel.views import Facts, SpanView
 
+CONDITION_SUBTYPE: Final = "WaitForCondition"
 _CHOOSING: Final = Lock()
 """Held for a look at an attempt: its code may have threads. Nothing else is called meanwhile."""
 
@@ -97,8 +98,16 @@ class Attempt:
         outbox = self._facts.outbox
         if outbox.is_patient:
             outbox.append((self._finish, ()))
+            if not self._ends_its_operation():
+                outbox.soon()
         else:
             self._finish()
+
+    def _ends_its_operation(self) -> bool:
+        """Whether its operation's span is sure to come next."""
+        outcome, operation = self._outcome, self._node.operation
+        has_succeeded = outcome is not None and outcome.status == "SUCCEEDED"
+        return has_succeeded and operation is not None and operation.subtype != CONDITION_SUBTYPE
 
     def _finish(self) -> None:
         outcome, end_ns = self._outcome, self._end_ns

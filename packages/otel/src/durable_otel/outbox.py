@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextvars import copy_context
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -25,17 +27,30 @@ class Outbox:
     many at once cost less than as many one by one.
 
     Attributes:
-        append: Add an action and the tuple of its arguments, from any thread.
+        append: Add an action and the tuple of its arguments, from any thread; it is done with what
+            comes next, or soon.
         is_patient: Whether anything is left for later.
     """
 
-    __slots__ = ("_has_lost", "_loop", "_timer", "_waiting", "append", "is_patient")
+    __slots__ = (
+        "_context",
+        "_has_lost",
+        "_loop",
+        "_thread",
+        "_timer",
+        "_waiting",
+        "append",
+        "is_patient",
+    )
 
     def __init__(self, *, is_patient: bool) -> None:
         self._loop = _host_loop() if is_patient else None
         self.is_patient = self._loop is not None
         self._waiting: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self.append = self._waiting.append
+        self._thread = get_ident()
+        # Processors look at what is current: that is not the attempt which happened to come first.
+        self._context = copy_context()
         self._timer: TimerHandle | None = None
         self._has_lost = False
 
@@ -46,7 +61,23 @@ class Outbox:
         if self._loop is None or len(waiting) >= SIZE:
             self.drain()
         elif self._timer is None:
-            self._timer = self._loop.call_later(DELAY_SECONDS, self.drain)
+            self._arm()
+
+    def soon(self) -> None:
+        """See to what was appended though nothing may come next, from any thread."""
+        if self._loop is None or self._timer is not None:
+            return
+        if get_ident() == self._thread:
+            self._arm()
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._arm, context=self._context)
+        except RuntimeError:  # the loop is closed: so has the invocation ended
+            return
+
+    def _arm(self) -> None:
+        if self._loop is not None and self._timer is None and self._waiting:
+            self._timer = self._loop.call_later(DELAY_SECONDS, self.drain, context=self._context)
 
     def drain(self) -> None:
         """Do what is left, on the invocation's own thread; whatever fails, the rest is done."""
