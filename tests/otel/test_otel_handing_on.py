@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from durable_otel import instrument
 from durable_testing import DurableTestRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from durable_core import DurableContext
 
@@ -194,3 +196,58 @@ def test_no_attempt_is_current_for_spans_that_are_handed_on_together(view):
 
     run_told(handler, told, view=view)
     assert set(told.current) == {trace.INVALID_SPAN}
+
+
+@pytest.mark.parametrize("ask", ["begin", "read"])
+def test_whatever_interrupts_the_look_at_a_span_may_look_at_it_too(ask):
+    """Signal handlers and finalizers do, as they log; a profile function stands for them."""
+
+    def interrupted_at(place: int) -> Callable[[], int]:
+        def body() -> int:
+            span = trace.get_current_span()
+            calls = itertools.count()
+
+            def interrupt(*_: object) -> None:
+                if next(calls) == place:
+                    ids.append(span.get_span_context().span_id)
+
+            ids: list[int] = []
+            sys.setprofile(interrupt)
+            try:
+                if ask == "begin":
+                    span.set_attribute("one", 1)
+                ids.append(span.get_span_context().span_id)
+            finally:
+                sys.setprofile(None)
+            (own_id,) = set(ids)
+            return own_id
+
+        return body
+
+    seen: list[int] = []
+
+    async def handler(event: object, context: DurableContext) -> None:
+        seen.extend([await context.step(f"s{place}", interrupted_at(place)) for place in range(20)])
+
+    told = Told()
+    run_told(handler, told)
+    assert seen == [told.spans[f"s{place} attempt 1"].context.span_id for place in range(20)]
+
+
+def test_whatever_interrupts_the_making_of_spans_may_look_at_the_one_of_a_context(view):
+    seen: set[int] = set()
+
+    async def nested(child: DurableContext) -> None:
+        span = trace.get_current_span()
+        sys.setprofile(lambda *_: seen.add(span.get_span_context().span_id))
+        try:
+            await child.step("inner", one)
+        finally:
+            sys.setprofile(None)
+
+    async def handler(event: object, context: DurableContext) -> None:
+        await context.run_in_child_context("within", nested)
+
+    told = Told()
+    run_told(handler, told, view=view)
+    assert seen == {told.spans["within"].context.span_id}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Event, Lock, get_ident
+from threading import Event, RLock, get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from durable_otel.views import Facts, SpanView
 
 CONDITION_SUBTYPE: Final = "WaitForCondition"
-_CHOOSING: Final = Lock()
-"""Held for a look at an attempt: its code may have threads. Nothing else is called meanwhile."""
+_CHOOSING: Final = RLock()
+"""Held for a look at an attempt: its code may have threads.
+
+Whoever holds it may be interrupted, by a signal or what collects garbage, by code that looks too.
+"""
 
 
 class Attempt:
@@ -157,18 +160,21 @@ class Attempt:
 
     def begin(self) -> trace.Span:
         """The span itself, begun if it was not; once it is over, nothing."""
+        span = self._span
+        if span is not None and not self._is_over:
+            return span
+        own, thread = Event(), get_ident()
         with _CHOOSING:
             if self._is_over:
                 return trace.INVALID_SPAN
             if self._span is not None:
                 return self._span
             others = self._beginning
-            own = Event()
             if others is None:
-                self._beginning, self._beginner = own, get_ident()
+                self._beginning, self._beginner = own, thread
         if others is None:
             return self._begin_apart(own)
-        if self._beginner != get_ident():
+        if self._beginner != thread:
             others.wait()
         # None: a processor that is told of the beginning asks for what begins.
         return self._span or trace.INVALID_SPAN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
@@ -50,8 +50,11 @@ if TYPE_CHECKING:
 
 
 UNSET: Final = trace.Status()
-_LOOKING_UP: Final = Lock()
-"""Held while a node is identified: an attempt may ask for its operation's span in a thread."""
+_LOOKING_UP: Final = RLock()
+"""Held while a node is identified: an attempt may ask for its operation's span in a thread.
+
+Whoever holds it may be interrupted by code that asks, as may who looks at an attempt.
+"""
 
 
 class Facts:
