@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import sys
+import threading
+import weakref
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,15 +17,16 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 
-from durable_core import RetryPresets, create_wait_strategy
-from durable_core.lowlevel import Workflow
+from durable_core import RetryPresets, StepError, create_wait_strategy
+from durable_core.lowlevel import Instrumentation, Workflow
 from durable_otel import instrument
 from durable_testing import DurableTestRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from durable_core import DurableContext
+    from durable_core.lowlevel import OperationDetails
 
 
 class Told(SpanProcessor):
@@ -46,13 +51,17 @@ class Told(SpanProcessor):
 
 
 def run_told(
-    handler: Any, *told: Told, view: str = "invocation", sampler: Sampler | None = None
+    handler: Any,
+    *told: Told,
+    view: str = "invocation",
+    sampler: Sampler | None = None,
+    plugins: tuple[Callable[[], Instrumentation], ...] = (),
 ) -> None:
     provider = TracerProvider(sampler=sampler)
     for each in told:
         provider.add_span_processor(each)
     plugin = instrument(view=view, tracer_provider=provider, metrics=False)
-    runner = DurableTestRunner(Workflow(handler, plugins=(plugin,)), replay_check=False)
+    runner = DurableTestRunner(Workflow(handler, plugins=(plugin, *plugins)), replay_check=False)
     runner.run_sync().assert_succeeded()
 
 
@@ -251,3 +260,68 @@ def test_whatever_interrupts_the_making_of_spans_may_look_at_the_one_of_a_contex
     told = Told()
     run_told(handler, told, view=view)
     assert seen == {told.spans["within"].context.span_id}
+
+
+class Exits(Instrumentation):
+    """Says when an attempt has ended, and all plugins were told how."""
+
+    def __init__(self) -> None:
+        self.has_ended = threading.Event()
+
+    @contextmanager
+    def attempt(self, operation: OperationDetails, /) -> Iterator[None]:
+        yield
+        if operation.name == "slow":
+            self.has_ended.set()
+
+
+def test_an_attempt_that_was_cut_off_stays_so_though_its_thread_goes_on(view, monkeypatch):
+    monkeypatch.setattr("durable_otel.outbox.DELAY_SECONDS", 60)
+    has_begun, may_end, exits, told = threading.Event(), threading.Event(), Exits(), Told()
+
+    def slow() -> None:
+        has_begun.set()
+        assert may_end.wait(5)
+
+    async def nested(child: DurableContext) -> None:
+        unwanted = asyncio.ensure_future(child.step("slow", slow))
+        await child.step("quick", lambda: has_begun.wait(5))
+        assert not unwanted.done()
+
+    def let_it_end() -> None:
+        may_end.set()
+        assert exits.has_ended.wait(5)
+
+    async def handler(event: object, context: DurableContext) -> None:
+        await context.run_in_child_context("within", nested)
+        await context.step("next", let_it_end)
+
+    run_told(handler, told, view=view, plugins=(lambda: exits,))
+    attributes = told.spans["slow attempt 1"].attributes
+    assert attributes["durable.span.truncated_at_invocation_boundary"]
+    assert "durable.attempt.outcome" not in attributes
+
+
+class OwnError(Exception):
+    """One that may be referred to weakly."""
+
+
+def test_a_span_that_is_kept_does_not_keep_what_its_attempt_raised(view):
+    kept: list[trace.Span] = []
+    raised: list[weakref.ref[OwnError]] = []
+
+    async def fail() -> None:
+        kept.append(trace.get_current_span())
+        error = OwnError("nowhere")
+        raised.append(weakref.ref(error))
+        raise error
+
+    async def handler(event: object, context: DurableContext) -> None:
+        with pytest.raises(StepError):
+            await context.step("work", fail, retry_strategy=RetryPresets.none())
+
+    told = Told()
+    run_told(handler, told, view=view)
+    gc.collect()
+    assert told.ended.count("work attempt 1") == 1
+    assert raised[0]() is None

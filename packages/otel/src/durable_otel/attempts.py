@@ -52,7 +52,6 @@ class Attempt:
     _ambient: Context
     _token: Token[Context]
     _start_ns: int
-    _end_ns: int
 
     def __init__(
         self, facts: Facts, view: SpanView, node: Node, operation: OperationDetails
@@ -88,32 +87,35 @@ class Attempt:
         if outcome is not None and outcome.status != "INCOMPLETE":
             detach(self._token)
         self.end(self._facts.clock.now())
+        # Code may keep its span: not what it raised, nor the context that it ran in.
+        self._outcome = None
+        del self._token
 
     def end(self, end_ns: int) -> None:
         """End the span, once; without an outcome it was cut off."""
+        outbox, outcome = self._facts.outbox, self._outcome
+        left = (self._finish, (outcome, end_ns))
         with _CHOOSING:
             if self._is_over:
                 return
             self._is_over = True
-        self._end_ns = end_ns
+            # Before anybody can know: what is put there next may be its operation's span.
+            if outbox.is_patient:
+                outbox.append(left)
         if self._node.attempt is self:
             self._node.attempt = None
-        outbox = self._facts.outbox
-        if outbox.is_patient:
-            outbox.append((self._finish, ()))
-            if not self._ends_its_operation():
-                outbox.soon()
-        else:
-            self._finish()
+        if not outbox.is_patient:
+            self._finish(outcome, end_ns)
+        elif not self._ends_its_operation(outcome):
+            outbox.soon()
 
-    def _ends_its_operation(self) -> bool:
+    def _ends_its_operation(self, outcome: AttemptOutcome | None) -> bool:
         """Whether its operation's span is sure to come next."""
-        outcome, operation = self._outcome, self._node.operation
+        operation = self._node.operation
         has_succeeded = outcome is not None and outcome.status == "SUCCEEDED"
         return has_succeeded and operation is not None and operation.subtype != CONDITION_SUBTYPE
 
-    def _finish(self) -> None:
-        outcome, end_ns = self._outcome, self._end_ns
+    def _finish(self, outcome: AttemptOutcome | None, end_ns: int) -> None:
         if outcome is None or outcome.status == "INCOMPLETE":
             span = self._with({TRUNCATED: True})
         else:

@@ -143,6 +143,7 @@ class Deferring:
 
     def _make(self, node: Node, end_ns: int) -> None:
         span = node.span or self._begin_ended(node)
+        node.ended = None
         span.end(end_ns)
 
     def _begin_ended(self, node: Node) -> trace.Span:
