@@ -9,6 +9,7 @@ import sys
 import threading
 import weakref
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -325,3 +326,25 @@ def test_a_span_that_is_kept_does_not_keep_what_its_attempt_raised(view):
     gc.collect()
     assert told.ended.count("work attempt 1") == 1
     assert raised[0]() is None
+
+
+def test_the_context_of_a_span_is_its_own_whenever_it_is_asked_for(view):
+    kept: list[trace.Span] = []
+    asked: list[trace.SpanContext] = []
+
+    class Asking(Told):
+        def on_start(self, span: Any, parent_context: Any = None) -> None:
+            super().on_start(span, parent_context)
+            if span.name == "work attempt 1":
+                with ThreadPoolExecutor(1) as thread:
+                    asked.append(thread.submit(kept[0].get_span_context).result())
+
+    async def keep() -> None:
+        kept.append(trace.get_current_span())
+
+    async def handler(event: object, context: DurableContext) -> None:
+        await context.step("work", keep)
+
+    told = Asking()
+    run_told(handler, told, view=view)
+    assert asked == [told.spans["work attempt 1"].context]

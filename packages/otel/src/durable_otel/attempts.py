@@ -132,6 +132,8 @@ class Attempt:
             self._beginning.wait()
         span = self._span
         if span is None:
+            # Chosen before: code that kept the span may ask for the first time while it is made.
+            self.span_context()
             self._span = span = self._begun(self._facts.starter.start, more)
         else:
             span.set_attributes(more)
