@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import logging
 import sys
 import threading
 import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -348,3 +350,46 @@ def test_the_context_of_a_span_is_its_own_whenever_it_is_asked_for(view):
     told = Asking()
     run_told(handler, told, view=view)
     assert asked == [told.spans["work attempt 1"].context]
+
+
+class Eventful(logging.Handler):
+    """Makes an event of each record, as handlers do: with its own lock held."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_held, self.may_go_on = threading.Event(), threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.msg == "working":
+            self.is_held.set()
+            assert self.may_go_on.wait(5)
+        trace.get_current_span().add_event(record.getMessage())
+
+
+def test_a_processor_may_log_while_another_thread_logs_to_the_span(view, monkeypatch):
+    monkeypatch.setattr("durable_otel.attempts.PATIENCE_SECONDS", 0.01)
+    logs = Eventful()
+
+    def log(message: str) -> None:
+        logs.handle(logging.makeLogRecord({"msg": message}))
+
+    class Logging(Told):
+        def on_start(self, span: Any, parent_context: Any = None) -> None:
+            super().on_start(span, parent_context)
+            if span.name == "work attempt 1":
+                logs.may_go_on.set()
+                log("begins")
+
+    def work() -> None:
+        with ThreadPoolExecutor(1) as thread:
+            logged = thread.submit(copy_context().run, log, "working")
+            assert logs.is_held.wait(5)
+            trace.get_current_span().set_attribute("one", 1)
+            logged.result()
+
+    async def handler(event: object, context: DurableContext) -> None:
+        await context.step("work", work)
+
+    told = Logging()
+    run_told(handler, told, view=view)
+    assert told.spans["work attempt 1"].attributes["one"] == 1

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from durable_otel.views import Facts, SpanView
 
 CONDITION_SUBTYPE: Final = "WaitForCondition"
+PATIENCE_SECONDS: Final = 1.0
+"""How long a thread waits for another that begins the span: that one may wait for a lock of ours.
+
+Handlers of logs hold one while they add an event, and processors log.
+"""
 _CHOOSING: Final = RLock()
 """Held for a look at an attempt: its code may have threads.
 
@@ -128,8 +133,8 @@ class Attempt:
 
     def _with(self, more: dict[str, Any]) -> trace.Span:
         """The span with these attributes, begun if it was not."""
-        if self._beginning is not None:
-            self._beginning.wait()
+        if self._beginning is not None and not self._beginning.wait(PATIENCE_SECONDS):
+            return trace.INVALID_SPAN
         span = self._span
         if span is None:
             # Chosen before: code that kept the span may ask for the first time while it is made.
@@ -179,7 +184,7 @@ class Attempt:
         if others is None:
             return self._begin_apart(own)
         if self._beginner != thread:
-            others.wait()
+            others.wait(PATIENCE_SECONDS)
         # None: a processor that is told of the beginning asks for what begins.
         return self._span or trace.INVALID_SPAN
 
