@@ -18,6 +18,7 @@ from durable_otel.attributes import (
 )
 from durable_otel.bodies import BodySpan
 from durable_otel.tracer import SPAN_KEY
+from durable_otel.views import Placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,19 +146,25 @@ class Attempt:
         return span
 
     def _begun(self, start: Callable[..., trace.Span], more: dict[str, Any]) -> trace.Span:
-        view, node, number, context = self._view, self._node, self._number, self._context
-        above = Context({**self._ambient, SPAN_KEY: view.stand_in(node)})
-        known = node.attributes
-        if known is None and node.operation is not None:
-            known = operation_attributes(self._facts.arn, node.operation)
+        view, context = self._view, self._context
         return start(
-            f"{node.name} attempt {number}",
-            above,
-            {**(known or {}), ATTEMPT_NUMBER: number, **more},
+            self._name(),
+            Context({**self._ambient, SPAN_KEY: view.stand_in(self._node)}),
+            {**self._identity(), **more},
             view.attempt_links,
             start_ns=self._start_ns,
             span_id=0 if context is None else context.span_id,
         )
+
+    def _name(self) -> str:
+        return f"{self._node.name} attempt {self._number}"
+
+    def _identity(self) -> dict[str, Any]:
+        node = self._node
+        known = node.attributes
+        if known is None and node.operation is not None:
+            known = operation_attributes(self._facts.arn, node.operation)
+        return {**(known or {}), ATTEMPT_NUMBER: self._number}
 
     # What the body asks for, in any thread
 
@@ -187,6 +194,12 @@ class Attempt:
             others.wait(PATIENCE_SECONDS)
         # None: a processor that is told of the beginning asks for what begins.
         return self._span or trace.INVALID_SPAN
+
+    def readable(self) -> trace.Span:
+        """The span itself to read from, begun if it was not; what stands for it once it is over."""
+        if not self._is_over:
+            return self.begin()
+        return self._span or Placeholder(self.span_context(), self._name(), self._identity())
 
     def _begin_apart(self, beginning: Event) -> trace.Span:
         try:
@@ -242,4 +255,4 @@ class AttemptSpan(BodySpan):
         # What the SDK's spans have beyond the API's: processors of vendors read it of a parent.
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(self._span(), name)
+        return getattr(self._attempt.readable(), name)

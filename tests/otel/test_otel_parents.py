@@ -1,0 +1,64 @@
+"""An attempt's span as a parent: what processors of vendors read of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+
+from durable_core.lowlevel import Workflow
+from durable_otel import instrument
+from durable_testing import DurableTestRunner
+
+if TYPE_CHECKING:
+    from durable_core import DurableContext
+
+
+class Reading(SpanProcessor):
+    """Reads of each parent what the processor of AWS's distribution does."""
+
+    def __init__(self) -> None:
+        self.parents: dict[str, tuple[Any, ...]] = {}
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        if span.name in ("inside", "late"):
+            parent: Any = trace.get_current_span(parent_context)
+            number = parent.attributes["durable.attempt.number"]
+            self.parents[span.name] = (parent.name, parent.kind, number)
+
+
+@pytest.mark.parametrize("delay", [0.01, 60], ids=["is made", "is still to be made"])
+def test_what_begins_after_an_attempt_was_over_reads_its_parent_all_the_same(
+    view, delay, monkeypatch
+):
+    monkeypatch.setattr("durable_otel.outbox.DELAY_SECONDS", delay)
+    reading, may_go_on = Reading(), asyncio.Event()
+    provider = TracerProvider()
+    provider.add_span_processor(reading)
+    tracer = provider.get_tracer("app")
+    left: list[asyncio.Task[None]] = []
+
+    async def go_on() -> None:
+        await may_go_on.wait()
+        tracer.start_span("late").end()
+
+    async def leave_a_task() -> None:
+        left.append(asyncio.create_task(go_on()))
+        if delay < 1:
+            tracer.start_span("inside").end()
+
+    async def wait_for_it() -> None:
+        may_go_on.set()
+        await left[0]
+
+    async def handler(event: object, context: DurableContext) -> None:
+        await context.step("work", leave_a_task)
+        await context.step("next", wait_for_it)
+
+    plugin = instrument(view=view, tracer_provider=provider, metrics=False)
+    runner = DurableTestRunner(Workflow(handler, plugins=(plugin,)), replay_check=False)
+    runner.run_sync().assert_succeeded()
+    assert reading.parents["late"] == ("work attempt 1", trace.SpanKind.INTERNAL, 1)
