@@ -62,3 +62,19 @@ def test_what_begins_after_an_attempt_was_over_reads_its_parent_all_the_same(
     runner = DurableTestRunner(Workflow(handler, plugins=(plugin,)), replay_check=False)
     runner.run_sync().assert_succeeded()
     assert reading.parents["late"] == ("work attempt 1", trace.SpanKind.INTERNAL, 1)
+
+
+def test_the_scope_of_an_attempts_span_is_that_of_the_tracer(view):
+    read: list[Any] = []
+
+    async def read_it() -> None:
+        span: Any = trace.get_current_span()
+        read.append(span.instrumentation_scope.name)
+
+    async def handler(event: object, context: DurableContext) -> None:
+        await context.step("work", read_it)
+
+    plugin = instrument(view=view, tracer_provider=TracerProvider(), metrics=False)
+    runner = DurableTestRunner(Workflow(handler, plugins=(plugin,)), replay_check=False)
+    runner.run_sync().assert_succeeded()
+    assert len(read) == 1

@@ -36,13 +36,13 @@ class BodySpan(trace.Span):
     """
 
     kind = trace.SpanKind.INTERNAL
-    instrumentation_scope = None
 
     def __init__(self, body: Body, name: str) -> None:
         self._body = body
         self.name = name
         self.attributes: Mapping[str, Any] = {}
         self.status = trace.Status()
+        self.instrumentation_scope = None
 
     def _span(self) -> trace.Span:
         span = None if self._body.is_silent else self._body.real_span()
