@@ -341,6 +341,21 @@ def test_what_is_left_to_do_is_done_when_there_is_much_of_it():
     assert done == list(range(SIZE + 1))
 
 
+def test_when_the_invocation_has_ended_nothing_is_left_for_later():
+    done: list[int] = []
+
+    async def put_late() -> None:
+        outbox = Outbox(is_patient=True)
+        outbox.put(done.append, 1)
+        outbox.close()
+        assert done == [1]
+        assert not outbox.is_patient
+        outbox.put(done.append, 2)
+        assert done == [1, 2]
+
+    asyncio.run(put_late())
+
+
 def test_without_a_loop_nothing_is_left_for_later():
     done: list[int] = []
     Outbox(is_patient=True).put(done.append, 1)

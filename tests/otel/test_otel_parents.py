@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from durable_core.lowlevel import Workflow
 from durable_otel import instrument
 from durable_testing import DurableTestRunner
+from durable_testing.tracing import Traces
 
 if TYPE_CHECKING:
     from durable_core import DurableContext
@@ -78,3 +80,58 @@ def test_the_scope_of_an_attempts_span_is_that_of_the_tracer(view):
     runner = DurableTestRunner(Workflow(handler, plugins=(plugin,)), replay_check=False)
     runner.run_sync().assert_succeeded()
     assert len(read) == 1
+
+
+class Classing(SpanProcessor):
+    """Takes as a parent only what is one of the SDK's spans, as vendors' processors do."""
+
+    def __init__(self) -> None:
+        self.parents: list[str] = []
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        parent = trace.get_current_span(parent_context)
+        if span.name == "inside" and isinstance(parent, ReadableSpan):
+            self.parents.append(parent.name)
+
+
+def test_an_attempts_span_counts_as_one_of_the_sdks(view):
+    classing = Classing()
+    provider = TracerProvider()
+    provider.add_span_processor(classing)
+    tracer = provider.get_tracer("app")
+
+    async def inside() -> None:
+        tracer.start_span("inside").end()
+
+    async def handler(event: object, context: DurableContext) -> None:
+        await context.step("work", inside)
+
+    plugin = instrument(view=view, tracer_provider=provider, metrics=False)
+    DurableTestRunner(Workflow(handler, plugins=(plugin,))).run_sync().assert_succeeded()
+    assert classing.parents == ["work attempt 1"]
+
+
+def test_an_attempt_that_outlives_its_invocation_is_told_when_it_ends():
+    """A thread goes on after the execution has ended without it."""
+    traces, may_end, is_told = Traces(), threading.Event(), threading.Event()
+
+    class Telling(SpanProcessor):
+        def on_end(self, span: Any) -> None:
+            if span.name == "slow attempt 1":
+                is_told.set()
+
+    traces.provider.add_span_processor(Telling())
+    plugin = instrument(tracer_provider=traces.provider, metrics=False)
+
+    def slow() -> None:
+        may_end.wait(60)
+
+    async def handler(event: object, context: DurableContext) -> None:
+        asyncio.ensure_future(context.step("slow", slow))  # noqa: RUF006 - it is left behind
+        await context.step("quick", asyncio.sleep, 0)
+
+    workflow = Workflow(handler, plugins=(plugin,))
+    DurableTestRunner(workflow, replay_check=False).run_sync()
+    may_end.set()
+    assert is_told.wait(60)
+    assert len(traces.named("slow attempt 1")) == 1

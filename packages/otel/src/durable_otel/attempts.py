@@ -51,7 +51,7 @@ class Attempt:
     # Defaults of the class, not of `__init__`: one is made for each attempt, and most keep them.
     _outcome: AttemptOutcome | None = None
     _span: trace.Span | None = None
-    _context: trace.SpanContext | None = None
+    _span_id = 0
     _beginning: Event | None = None
     _beginner = 0
     _is_over = False
@@ -79,7 +79,7 @@ class Attempt:
 
     def _begun_at_once(self) -> trace.Span:
         try:
-            return self._begun(self._facts.starter.start_apart, {})
+            return self._begun(self._facts.starter.start_apart, 0, {})
         except Exception:  # noqa: BLE001 - of a span processor: what the body starts has a parent
             self._facts.outbox.lost()
             return trace.NonRecordingSpan(self._view.stand_in(self._node).get_span_context())
@@ -106,12 +106,15 @@ class Attempt:
                 return
             self._is_over = True
             # Before anybody can know: what is put there next may be its operation's span.
-            if outbox.is_patient:
+            is_left = outbox.is_patient
+            if is_left:
                 outbox.append(left)
         if self._node.attempt is self:
             self._node.attempt = None
-        if not outbox.is_patient:
+        if not is_left:
             self._finish(outcome, end_ns)
+        elif not outbox.is_patient:
+            outbox.drain()
         elif not self._ends_its_operation(outcome):
             outbox.soon()
 
@@ -138,33 +141,43 @@ class Attempt:
             return trace.INVALID_SPAN
         span = self._span
         if span is None:
-            # Chosen before: code that kept the span may ask for the first time while it is made.
-            self.span_context()
-            self._span = span = self._begun(self._facts.starter.start, more)
+            facts = self._facts
+            start = facts.starter.start if facts.outbox.is_patient else facts.starter.start_apart
+            self._span = span = self._begun(start, self._chosen_id(), more)
         else:
             span.set_attributes(more)
         return span
 
-    def _begun(self, start: Callable[..., trace.Span], more: dict[str, Any]) -> trace.Span:
-        view, context = self._view, self._context
+    def _begun(
+        self, start: Callable[..., trace.Span], span_id: int, more: dict[str, Any]
+    ) -> trace.Span:
+        view, node = self._view, self._node
         return start(
             self._name(),
-            Context({**self._ambient, SPAN_KEY: view.stand_in(self._node)}),
-            {**self._identity(), **more},
+            Context({**self._ambient, SPAN_KEY: view.stand_in(node)}),
+            self._attributes(more),
             view.attempt_links,
             start_ns=self._start_ns,
-            span_id=0 if context is None else context.span_id,
+            span_id=span_id,
         )
 
     def _name(self) -> str:
         return f"{self._node.name} attempt {self._number}"
 
-    def _identity(self) -> dict[str, Any]:
+    def _attributes(self, more: dict[str, Any]) -> dict[str, Any]:
         node = self._node
         known = node.attributes
         if known is None and node.operation is not None:
             known = operation_attributes(self._facts.arn, node.operation)
-        return {**(known or {}), ATTEMPT_NUMBER: self._number}
+        return {**(known or {}), ATTEMPT_NUMBER: self._number, **more}
+
+    def _chosen_id(self) -> int:
+        span_id = self._span_id
+        if not span_id:
+            chosen = self._facts.starter.new_span_id()
+            with _CHOOSING:
+                span_id = self._span_id = self._span_id or chosen
+        return span_id
 
     # What the body asks for, in any thread
 
@@ -199,12 +212,12 @@ class Attempt:
         """The span itself to read from, begun if it was not; what stands for it once it is over."""
         if not self._is_over:
             return self.begin()
-        return self._span or Placeholder(self.span_context(), self._name(), self._identity())
+        return self._span or Placeholder(self.span_context(), self._name(), self._attributes({}))
 
     def _begin_apart(self, beginning: Event) -> trace.Span:
         try:
-            self.span_context()
-            self._span = span = self._begun(self._facts.starter.start_apart, {})
+            start = self._facts.starter.start_apart
+            self._span = span = self._begun(start, self._chosen_id(), {})
         except Exception:  # noqa: BLE001 - of a span processor: no step fails for it
             self._facts.outbox.lost()
             return trace.INVALID_SPAN
@@ -213,16 +226,16 @@ class Attempt:
         return span
 
     def span_context(self) -> trace.SpanContext:
-        """The span's context, chosen when it is first asked for."""
-        context = self._context
-        if context is None:
-            facts, span = self._facts, self._span
-            if span is not None:
-                return span.get_span_context()
-            chosen = facts.own_context(facts.starter.new_span_id())
-            with _CHOOSING:
-                context = self._context = self._context or chosen
-        return context
+        """The span's context; its id is chosen when it is first asked for."""
+        span = self._span
+        if span is not None:
+            return span.get_span_context()
+        return self._facts.own_context(self._chosen_id())
+
+    @property
+    def span_type(self) -> type:
+        """Of what kind the provider's spans are."""
+        return type(self._span or self._facts.invocation)
 
 
 class AttemptSpan(BodySpan):
@@ -231,6 +244,11 @@ class AttemptSpan(BodySpan):
     def __init__(self, attempt: Attempt) -> None:
         # Without the base's: what vendors look for in a parent is the span's own here.
         self._attempt = attempt
+
+    @property
+    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
+        # Processors of vendors do with a parent only what they do with the SDK's spans.
+        return self._attempt.span_type
 
     def _span(self) -> trace.Span:
         return self._attempt.begin()

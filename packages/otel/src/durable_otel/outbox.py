@@ -92,6 +92,14 @@ class Outbox:
             except Exception:  # noqa: BLE001 - of a span processor: no workflow fails for it
                 self.lost()
 
+    def close(self) -> None:
+        """Leave nothing for later any more: the invocation ends."""
+        self.drain()
+        self.is_patient = False
+        self._loop = None
+        # What was left while the rest was done, by the thread of an attempt that was cut off.
+        self.drain()
+
     def lost(self) -> None:
         """Tell of a span that a processor would not have, from where it raised."""
         if not self._has_lost:

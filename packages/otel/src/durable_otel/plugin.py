@@ -119,7 +119,7 @@ class TracingPlugin(Instrumentation):
         describe_invocation(facts.invocation, outcome)
         if outcome.status in ("SUCCEEDED", "FAILED") and self._leftovers is not None:
             self._leftovers.export(begun.root, facts.clock.now(), outcome.error)
-        facts.outbox.drain()
+        facts.outbox.close()
         memory.last_ns = facts.clock.now()
         facts.invocation.end(memory.last_ns)
         if outcome.status in ("SUCCEEDED", "FAILED"):

@@ -89,16 +89,16 @@ class Tracers:
 
     def __init__(self, scope_name: str) -> None:
         self._scope_name = scope_name
-        self._provider: Any = None
-        self._tracer: Any = None
+        self._last: tuple[Any, Any] = (None, None)
 
     def of(self, provider: Any) -> Any:
         """The provider's tracer, and not what stands before it."""
-        if provider is not self._provider:
-            self._tracer = provider.get_tracer(self._scope_name)
-            self._provider = provider
+        known, tracer = self._last
+        if provider is not known:
+            tracer = provider.get_tracer(self._scope_name)
+            self._last = (provider, tracer)
         # The API's proxy stands before the SDK's tracer if it was asked for before there was one.
-        return getattr(self._tracer, "_tracer", self._tracer)
+        return getattr(tracer, "_tracer", tracer)
 
 
 class SpanStarter:
