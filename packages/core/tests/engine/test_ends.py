@@ -245,7 +245,7 @@ def test_what_a_deadlock_says_of_tasks_without_names_is_the_same_each_time(bench
     assert first.error.type == "durable_core.WorkflowDeadlockError"
     assert first.error.message == again.error.message
     names = re.findall("├─ (.*?): ", first.error.message)
-    assert len(set(names)) == len(names) == 5
+    assert len(set(names)) == len(names) >= 5  # from 3.12 on, gather makes a task of the handle
 
 
 def test_a_task_of_an_odd_awaitable_is_shown_by_name(bench: Any) -> None:
