@@ -66,6 +66,7 @@ class Attempt:
         self._view = view
         self._node = node
         self._number = operation.attempt or 1
+        self._is_check = operation.subtype == CONDITION_SUBTYPE
 
     def __enter__(self) -> Callable[[AttemptOutcome], None]:
         facts = self._facts
@@ -115,14 +116,9 @@ class Attempt:
             self._finish(outcome, end_ns)
         elif not outbox.is_patient:
             outbox.drain()
-        elif not self._ends_its_operation(outcome):
+        elif outcome is None or outcome.status != "SUCCEEDED" or self._is_check:
+            # Else its operation's span is sure to come next.
             outbox.soon()
-
-    def _ends_its_operation(self, outcome: AttemptOutcome | None) -> bool:
-        """Whether its operation's span is sure to come next."""
-        operation = self._node.operation
-        has_succeeded = outcome is not None and outcome.status == "SUCCEEDED"
-        return has_succeeded and operation is not None and operation.subtype != CONDITION_SUBTYPE
 
     def _finish(self, outcome: AttemptOutcome | None, end_ns: int) -> None:
         if outcome is None or outcome.status == "INCOMPLETE":
@@ -151,25 +147,19 @@ class Attempt:
     def _begun(
         self, start: Callable[..., trace.Span], span_id: int, more: dict[str, Any]
     ) -> trace.Span:
-        view, node = self._view, self._node
+        view, node, number = self._view, self._node, self._number
+        above = Context({**self._ambient, SPAN_KEY: view.stand_in(node)})
+        known = node.attributes
+        if known is None and node.operation is not None:
+            known = operation_attributes(self._facts.arn, node.operation)
         return start(
-            self._name(),
-            Context({**self._ambient, SPAN_KEY: view.stand_in(node)}),
-            self._attributes(more),
+            f"{node.name} attempt {number}",
+            above,
+            {**(known or {}), ATTEMPT_NUMBER: number, **more},
             view.attempt_links,
             start_ns=self._start_ns,
             span_id=span_id,
         )
-
-    def _name(self) -> str:
-        return f"{self._node.name} attempt {self._number}"
-
-    def _attributes(self, more: dict[str, Any]) -> dict[str, Any]:
-        node = self._node
-        known = node.attributes
-        if known is None and node.operation is not None:
-            known = operation_attributes(self._facts.arn, node.operation)
-        return {**(known or {}), ATTEMPT_NUMBER: self._number, **more}
 
     def _chosen_id(self) -> int:
         span_id = self._span_id
@@ -212,7 +202,12 @@ class Attempt:
         """The span itself to read from, begun if it was not; what stands for it once it is over."""
         if not self._is_over:
             return self.begin()
-        return self._span or Placeholder(self.span_context(), self._name(), self._attributes({}))
+        return self._span or self._begun(self._placeholder, 0, {})
+
+    def _placeholder(
+        self, name: str, _above: Context, attributes: dict[str, Any], _links: object, **_: object
+    ) -> trace.Span:
+        return Placeholder(self.span_context(), name, attributes)
 
     def _begin_apart(self, beginning: Event) -> trace.Span:
         try:

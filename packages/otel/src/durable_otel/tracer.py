@@ -57,6 +57,22 @@ class ChosenIds:
         return getattr(self._generator, name)
 
 
+class Recorded:
+    """The decision to record and sample, which says so without running code of Python's."""
+
+    __slots__ = ("_decision",)
+    is_recording = is_sampled = True.__bool__
+
+    def __init__(self, decision: Any) -> None:
+        self._decision = decision
+
+    def __eq__(self, other: object) -> bool:
+        return other is self._decision or other is self
+
+    def __hash__(self) -> int:
+        return hash(self._decision)
+
+
 class Settled:
     """Answers for a sampler which would say the same for each span of an invocation.
 
@@ -67,6 +83,7 @@ class Settled:
 
     def __init__(self, answer: Any) -> None:
         self._answer = answer
+        answer.decision = Recorded(answer.decision)
 
     def should_sample(  # noqa: PLR0917 - OpenTelemetry's signature
         self,

@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from durable_core._values.instrument import OperationDetails
 
 
-_UNRECORDED = (None, None, None, None, None, None, None, False)
-"""From `started_at_ms` to `replay_children`."""
-
-
 class SeenOperation(Protocol):
     """A claimed operation, as far as hooks look."""
 
@@ -108,7 +104,14 @@ class Observers:
                     "STARTED",
                     is_replayed,
                     attempt,
-                    *_UNRECORDED,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    False,
                     operation.is_virtual,
                 )
             )

@@ -64,14 +64,12 @@ class Hooks:
         from durable_core._values.instrument import AttemptOutcome, Instrumentation  # noqa: PLC0415
 
         self.outcome = AttemptOutcome
-        for hook in HOOKS:
-            base = getattr(Instrumentation, hook)
-            bound = tuple(
-                getattr(plugin, hook)
-                for plugin in plugins
-                if getattr(type(plugin), hook, base) is not base
-            )
-            setattr(self, hook, bound)
+        for plugin in plugins:
+            kind = type(plugin)
+            for hook in HOOKS:
+                base = getattr(Instrumentation, hook)
+                if getattr(kind, hook, base) is not base:
+                    setattr(self, hook, (*getattr(self, hook), getattr(plugin, hook)))
 
     def call(self, hooks: Sequence[Callable[..., Any]], *args: Any) -> None:
         """Call each; a failing one is reported and does not stop the others."""
