@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from durable_core.lowlevel import Workflow
@@ -137,3 +140,24 @@ def test_an_attempt_that_outlives_its_invocation_is_told_when_it_ends():
     may_end.set()
     assert is_told.wait(60)
     assert len(traces.named("slow attempt 1")) == 1
+
+
+def test_the_sdks_own_metrics_count_the_spans(monkeypatch):
+    monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
+    reader = InMemoryMetricReader()
+    provider = TracerProvider(meter_provider=MeterProvider([reader]))
+
+    async def handler(event: object, context: DurableContext) -> None:
+        await context.step("work", asyncio.sleep, 0)
+
+    plugin = instrument(tracer_provider=provider, metrics=False)
+    workflow = Workflow(handler, plugins=(plugin,))
+    DurableTestRunner(workflow, replay_check=False).run_sync().assert_succeeded()
+    data = reader.get_metrics_data()
+    assert data is not None
+    metrics = data.resource_metrics[0].scope_metrics[0].metrics
+    (started,) = [metric for metric in metrics if metric.name == "otel.sdk.span.started"]
+    counted = Counter[str]()
+    for point in started.data.data_points:
+        counted[point.attributes["otel.span.sampling_result"]] += point.value
+    assert counted == {"RECORD_AND_SAMPLE": 4}
