@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from durable_core._values.instrument import OperationDetails
 
 
+_UNRECORDED = (None, None, None, None, None, None, None, False)
+"""From `started_at_ms` to `replay_children`."""
+
+
 class SeenOperation(Protocol):
     """A claimed operation, as far as hooks look."""
 
@@ -104,14 +108,7 @@ class Observers:
                     "STARTED",
                     is_replayed,
                     attempt,
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                    False,
+                    *_UNRECORDED,
                     operation.is_virtual,
                 )
             )
