@@ -214,9 +214,7 @@ class TracingPlugin(Instrumentation):
         memory = facts.memory
         memory.unsettled.pop(operation_id, None)
         self.view.close(node, operation, end_ns)
-        self._open.pop(operation_id, None)
-        if parent is not None and parent.open_children:
-            parent.open_children.pop(operation_id, None)
+        self._closed(operation_id, node)
         memory.starts_ns.pop(operation_id, None)
         if not is_context:
             del self._nodes[operation_id]
